@@ -1,0 +1,1 @@
+"""Configure hosts from plain, typed Python."""

@@ -1,0 +1,1 @@
+"""The command line: a thin caller of the library that renders its events and plans."""

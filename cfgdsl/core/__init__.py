@@ -1,0 +1,1 @@
+"""Pure core: values and functions without I/O, clocks, randomness or threads."""

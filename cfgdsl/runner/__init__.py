@@ -1,0 +1,1 @@
+"""What runs on managed hosts: Python standard library only, Python 3.8 and newer."""

@@ -1,0 +1,1 @@
+"""How a runner is reached: local, SSH, or any command prefix. Targets know no resource type."""
