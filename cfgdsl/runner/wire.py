@@ -1,0 +1,194 @@
+"""The language that controller and runner share: frames, canonical JSON, digests, and the closed
+sets of probes and ops.
+
+This is the one module of the runner that the controller imports too, so that both sides agree by
+construction. It is pure, needs nothing but `hashlib`, `json` and `struct`, and runs on Python 3.8.
+
+Frames
+    A frame is a 4-byte big-endian length, one kind byte, and the payload. ``J`` is a message in
+    JSON; ``B`` is a piece of a content: 32 bytes of raw SHA-256 (which content), then its data.
+
+Messages, controller to runner
+    ``{"do": "facts"}``: the facts that cost something (the cheap ones come with the greeting).
+    ``{"do": "probe", "probes": [...]}``: answers to all probes, in order.
+    ``{"do": "execute", "run": ID, "project": NAME, "steps": [...], "contents": [[sha256, size], ...]}``:
+    followed by the ``B`` frames of the contents; execution starts when all have arrived.
+    ``{"do": "resolve", "steps": {ID: {"ops": [...], "want": D} | {"done": OUTCOME, "detail": {...}}}}``:
+    the controller's decision on steps that the runner has reported as ``observed``.
+    ``{"do": "stop"}``: start no further step, let what runs end (a second one kills it).
+    ``{"do": "bye"}``: end (as does the end of the stream).
+
+Messages, runner to controller
+    ``{"is": "ready", "protocol": 1, "facts": {...}}``: the greeting, after the loader's marker.
+    ``{"is": "facts", "facts": {...}}``, ``{"is": "answers", "answers": [...]}``.
+    ``{"is": "event", ...}``: see `EVENTS`; many may come in a row.
+    ``{"is": "finished"}``: every step of an ``execute`` has an outcome.
+    ``{"is": "refused", "why": TEXT}``: the message cannot be carried out; nothing was changed.
+
+An answer is JSON; None means absent. ``{"error": TEXT}`` means that the question could not be
+answered (permission denied, no such program): never the same as absent.
+"""
+
+import hashlib
+import json
+import struct
+
+PROTOCOL = 1
+
+MAX_MESSAGE = 64 * 1024 * 1024
+"""The longest JSON message either side accepts, in bytes."""
+
+CHUNK = 128 * 1024
+"""How many bytes of a content travel in one frame."""
+
+MAX_FRAME = MAX_MESSAGE
+JSON_FRAME = b"J"
+BLOB_FRAME = b"B"
+
+_HEAD = struct.Struct("!Ic")
+
+# Which fields each probe has. A field marked "?" may be left out; its value is then None.
+PROBES = {
+    # How a path is: {"kind": "file" | "dir" | "link" | "other", "mode": int, "owner": NAME,
+    # "group": NAME}, for a link {"kind": "link", "target": TEXT, "owner", "group"}. With `follow`
+    # the answer is that of the end of a chain of links. Names: a uid without one is its number.
+    "stat": ("path", "follow?"),
+    # A regular file's content: {"sha256", "size", "text"}; None when there is no regular file.
+    # `text` (not part of digests) is there only when sha256 differs from `unless`, size is at most
+    # `up_to` and the bytes are UTF-8 without NUL; else None.
+    "read": ("path", "unless?", "up_to?", "follow?"),
+    # {"uid", "group", "comment", "home", "shell", "groups": [sorted, without the primary]}
+    "user": ("name",),
+    # {"gid"}
+    "group": ("name",),
+    # A bulk question: all `query` probes alike but for `item` run as ONE command, argv + items.
+    # split "rows": a line of columns (by `separator`, default TAB), the first is the item; answer:
+    # the list of the others. split "blocks": paragraphs of KEY<separator>VALUE lines (default "=");
+    # matched to items by the field `key`, or, without it, by order; answer: the mapping of the
+    # fields named in `fields` (all when empty). `when` is a probe: asked only where that one's
+    # answer is None, else None. A missing item is None, whatever the exit status.
+    "query": ("argv", "item", "split", "separator?", "key?", "fields?", "when?"),
+    # {"exit": int, "stdout": TEXT} of a command (output bounded; `user` drops privilege first).
+    "run": ("argv", "cwd?", "env?", "user?", "stdin?", "timeout?"),
+}
+
+# What each op does to the host, and its fields.
+OPS = {
+    # Replace or create a regular file atomically, with its final owner and mode from its first
+    # byte. None: keep what the replaced file has (new: 0644 and the runner's user).
+    # `validate`: argv, "%s" in it stands for the temp file; its failure leaves all as it was.
+    "put": ("path", "sha256", "size", "mode?", "owner?", "group?", "validate?", "follow?"),
+    "mkdir": ("path", "mode?", "owner?", "group?", "parents?"),
+    # A symbolic link, replacing an existing link atomically; anything else in its place: refused.
+    "link": ("path", "to", "owner?", "group?"),
+    "set_attrs": ("path", "mode?", "owner?", "group?"),
+    # Delete; a directory with content only when `recursive` (links in it are removed, not followed).
+    "remove": ("path", "recursive?"),
+    # Run argv + items. Ops alike but for `items` that are ready together run as one command.
+    # `ok`: exit codes of success (default [0]). `stdin`: text. `user`: drop privilege first.
+    "run": ("argv", "items?", "cwd?", "env?", "user?", "stdin?", "timeout?", "ok?"),
+}
+
+# A step as the runner sees it. `after`: ids of steps that must have ended well. `locks`: names;
+# steps that share one never run at the same time. `before`: digest of the answers that the ops were
+# planned from (None: any). `want`: digest of the answers afterwards (None: the controller judges).
+# `ops` None: an open step; the runner reports `observed` with the answers and waits for `resolve`.
+# `refresh`: proven by answers that differ from those before the ops (a new invocation of a unit).
+# `always`: the ops run even when `want` already holds.
+STEP = (
+    "id", "name", "probes", "ops",
+    "after?", "locks?", "before?", "want?", "retries?", "timeout?", "refresh?", "always?",
+)  # fmt: skip
+
+# Events: {"is": "event", "event": KIND, "step": ID, ...}
+EVENTS = (
+    "started",  # the first op is about to run
+    "observed",  # answers: of an open step (phase "before"), or of one to judge (phase "after")
+    "output",  # stream, text: a piece of a command's output, bounded
+    "done",  # outcome (one of OUTCOMES), seconds, detail
+)
+
+OUTCOMES = (
+    "changed",  # ops ran, and the probes say that it is as wanted
+    "unneeded",  # it was already as wanted: no op ran
+    "failed",  # an op failed (detail: error, argv, exit, stdout, stderr)
+    "unproven",  # ops ran without error, but the probes say that it is not as wanted
+    "stale",  # neither as planned from nor as wanted: untouched (detail: answers)
+    "skipped",  # a step that it waits for did not end well (detail: because = its id)
+    "stopped",  # not started, because the run was stopped
+)
+
+
+class WireError(Exception):
+    """What came over the wire is not what the protocol allows."""
+
+
+def canonical(value):
+    """JSON text with one spelling for one value: sorted keys, no spaces, ASCII only."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+
+
+def digest(answers):
+    """24 hex digits that stand for a list of answers; the texts for diffs do not count."""
+    bare = [
+        {k: v for k, v in answer.items() if k != "text"} if isinstance(answer, dict) else answer
+        for answer in answers
+    ]
+    return hashlib.sha256(canonical(bare).encode()).hexdigest()[:24]
+
+
+def encode(message):
+    """One JSON message as a frame."""
+    payload = canonical(message).encode()
+    if len(payload) > MAX_MESSAGE:
+        raise WireError("a message of %d bytes is longer than the limit" % len(payload))
+    return _HEAD.pack(len(payload), JSON_FRAME) + payload
+
+
+def encode_blob_head(sha256, size):
+    """The head of a `B` frame for `size` bytes of the content `sha256` (hex); the data follows."""
+    return _HEAD.pack(32 + size, BLOB_FRAME) + bytes.fromhex(sha256)
+
+
+def read_frame(read_exactly, limit=MAX_FRAME):
+    """The next (kind, payload), or None at the end of the stream.
+
+    `read_exactly(n)` returns n bytes, fewer only when the stream ends.
+    """
+    head = read_exactly(_HEAD.size)
+    if not head:
+        return None
+    if len(head) < _HEAD.size:
+        raise WireError("the stream ended inside a frame")
+    length, kind = _HEAD.unpack(head)
+    if kind not in (JSON_FRAME, BLOB_FRAME):
+        raise WireError("unknown frame kind %r" % (kind,))
+    if length > limit:
+        raise WireError("a frame of %d bytes is longer than the limit of %d" % (length, limit))
+    payload = read_exactly(length)
+    if len(payload) < length:
+        raise WireError("the stream ended inside a frame")
+    return kind, payload
+
+
+def decode(payload):
+    """The message in a JSON frame: an object, or WireError."""
+    try:
+        message = json.loads(payload)
+    except (ValueError, RecursionError) as error:
+        raise WireError("not JSON: %s" % type(error).__name__) from None
+    if not isinstance(message, dict):
+        raise WireError("a message must be a JSON object")
+    return message
+
+
+def check(table, kind, fields):
+    """Raise WireError unless `fields` (a mapping) fit the entry `kind` of PROBES or OPS."""
+    spec = table.get(kind)
+    if spec is None:
+        raise WireError("unknown kind %r" % (kind,))
+    known = {name.rstrip("?") for name in spec}
+    unknown = [name for name in fields if name != "kind" and name not in known]
+    missing = [name for name in spec if not name.endswith("?") and name not in fields]
+    if unknown or missing:
+        raise WireError("%s: unknown fields %s, missing %s" % (kind, unknown, missing))
