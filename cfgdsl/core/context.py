@@ -1,0 +1,18 @@
+"""The one place that knows which collector is active: declarations enter it, facts come from it."""
+
+from contextvars import ContextVar
+from typing import Any, Protocol
+
+
+class Collecting(Protocol):
+    """What a declaration sees of the engine while the user's function runs for one host."""
+
+    def add(self, resource: Any) -> None:  # noqa: ANN401 - `Resource` imports this module
+        """Take in one declared resource."""
+
+    def facts(self, host_name: str) -> Any:  # noqa: ANN401 - the facts of the engine
+        """The facts of a host, fetched when first asked for."""
+
+
+active: ContextVar[Collecting | None] = ContextVar("cfgdsl_active", default=None)
+"""The collector of the evaluation that runs now; None: constructors make inert values."""

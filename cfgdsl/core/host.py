@@ -1,0 +1,206 @@
+"""A host, as the user names it: how it is reached and what is known of it before asking it."""
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Generic, TypeVar
+
+import attrs
+
+from cfgdsl.core.context import active
+from cfgdsl.core.errors import ConfigurationError, Diagnostic
+from cfgdsl.core.origin import Origin, capture_origin
+from cfgdsl.core.secret import Secret
+
+Data = TypeVar("Data")
+
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}\Z")
+
+
+class DataView(Mapping[str, Any]):
+    """Read access to a plain dict of host data, by key or attribute; a misspelling is an error.
+
+    >>> DataView({"role": "web"}).role
+    'web'
+    """
+
+    __slots__ = ("_values",)
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self._values = dict(values)
+
+    def __getitem__(self, key: str) -> Any:  # noqa: ANN401 - user data has any type
+        if key in self._values:
+            return self._values[key]
+        raise unknown_name("host data", key, self._values)
+
+    def __getattr__(self, key: str) -> Any:  # noqa: ANN401
+        if key.startswith("__"):
+            raise AttributeError(key)
+        return self[key]
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._values
+
+    def get(self, key: str, default: Any = None) -> Any:  # noqa: ANN401
+        """The value of `key`, or `default` when it is not there."""
+        return self._values.get(key, default)
+
+    def __iter__(self) -> Any:  # noqa: ANN401
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __repr__(self) -> str:
+        return f"DataView({self._values!r})"
+
+
+def unknown_name(kind: str, name: str, known: Iterable[str]) -> ConfigurationError:
+    """An error for a misspelt name, with the nearest known ones."""
+    choices = sorted(known)
+    near = difflib.get_close_matches(name, choices, n=1)
+    hint = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(choices) or 'none'}."
+    return ConfigurationError(
+        Diagnostic(summary=f"no {kind} named {name!r}", hint=hint, origins=(capture_origin(),))
+    )
+
+
+@attrs.frozen(kw_only=True)
+class Become:
+    """How the runner gets another user's rights on the host.
+
+    `password` is asked for by the tool itself (sudo, su, doas) and goes to its stdin only.
+
+    >>> Become(method="sudo").user
+    'root'
+    """
+
+    method: str = attrs.field(
+        default="sudo", validator=attrs.validators.in_(("sudo", "su", "doas"))
+    )
+    user: str = "root"
+    password: Secret | None = None
+
+
+def _as_become(value: "Become | str | bool | None") -> Become | None:
+    if value is None or value is False:
+        return None
+    if isinstance(value, Become):
+        return value
+    return Become() if value is True else Become(method=value)
+
+
+def _frozenset(value: Iterable[str]) -> frozenset[str]:
+    return frozenset([value] if isinstance(value, str) else value)
+
+
+def _as_data(value: Any) -> Any:  # noqa: ANN401
+    return DataView(value) if isinstance(value, dict) else value
+
+
+@attrs.frozen(eq=False, repr=False)
+class Host(Generic[Data]):
+    """One machine to configure.
+
+    Over SSH by default (`address`, `port`, `user`, `key`, `via` override what `~/.ssh/config` says
+    of `name`); `Host.local()` is this machine; `exec=[...]` reaches it through any command that
+    connects stdin and stdout (``["docker", "exec", "-i", "web"]``).
+
+    >>> Host("web1", address="192.0.2.1", tags={"web"})
+    Host('web1')
+    """
+
+    name: str = attrs.field()
+    """What it is called in plans, limits and errors: letters, digits, ``.``, ``_``, ``-``."""
+    address: str | None = attrs.field(default=None, kw_only=True)
+    """Name or address to connect to; default: HostName of `~/.ssh/config`, else `name`."""
+    port: int | None = attrs.field(default=None, kw_only=True)
+    user: str | None = attrs.field(default=None, kw_only=True)
+    """Who logs in; default: User of `~/.ssh/config`, else the caller."""
+    password: Secret | None = attrs.field(default=None, kw_only=True)
+    """The login password, where keys are not used."""
+    key: str | None = attrs.field(default=None, kw_only=True)
+    """A private key file; default: IdentityFile of `~/.ssh/config`, the agent, the usual files."""
+    become: Become | None = attrs.field(default=None, kw_only=True, converter=_as_become)
+    """`"sudo"`, `"su"`, `"doas"`, or `Become(...)` with user and password."""
+    via: "Host[Any] | str | None" = attrs.field(default=None, kw_only=True)
+    """A jump host: another Host, or a name as ssh's ProxyJump takes it."""
+    python: str | None = attrs.field(default=None, kw_only=True)
+    """The Python to use there (3.8 or newer); default: the first usable one found."""
+    exec: tuple[str, ...] | None = attrs.field(
+        default=None, kw_only=True, converter=attrs.converters.optional(tuple)
+    )
+    """A command prefix that reaches a stdin and stdout on the host, instead of SSH."""
+    root: str | None = attrs.field(default=None, kw_only=True)
+    """Set by `Host.local`: the directory that stands for ``/``."""
+    bootstrap: tuple[tuple[str, ...], ...] = attrs.field(
+        default=(), kw_only=True, converter=lambda v: tuple(tuple(c) for c in v)
+    )
+    """Commands that bring a Python to a host that has none; run over plain SSH, after approval."""
+    tags: frozenset[str] = attrs.field(default=(), kw_only=True, converter=_frozenset)
+    data: Data = attrs.field(factory=dict, kw_only=True, converter=_as_data)  # type: ignore[assignment]
+    """The user's own values: a typed object, or a dict (read with `host.data.key`)."""
+    origin: Origin = attrs.field(factory=capture_origin, kw_only=True, init=False)
+
+    @name.validator
+    def _check_name(self, _: object, name: str) -> None:
+        if not isinstance(name, str) or not _NAME.match(name):
+            raise ConfigurationError(
+                Diagnostic(
+                    summary=f"bad host name {name!r}",
+                    detail="A name starts with a letter or digit; letters, digits, '.', '_', '-'.",
+                    origins=(capture_origin(),),
+                )
+            )
+
+    @address.validator
+    @user.validator
+    def _check_no_option(self, attribute: "attrs.Attribute[Any]", value: str | None) -> None:
+        bad = value is not None and (not value or value.startswith("-") or not value.isprintable())
+        if bad or (value is not None and " " in value):
+            raise ConfigurationError(
+                Diagnostic(
+                    summary=f"bad {attribute.name} {value!r} of host {self.name!r}",
+                    detail="It must not be empty, start with '-' or contain spaces.",
+                    origins=(capture_origin(),),
+                )
+            )
+
+    @classmethod
+    def local(
+        cls,
+        root: str = "/",
+        *,
+        name: str = "local",
+        become: "Become | str | bool | None" = None,
+        python: str | None = None,
+        tags: Iterable[str] = (),
+        data: Any = None,  # noqa: ANN401
+    ) -> "Host[Any]":
+        """This machine; with a `root` other than ``/``, only files, inside that directory.
+
+        >>> Host.local("/tmp/demo").root
+        '/tmp/demo'
+        """
+        return Host(
+            name, root=root, become=become, python=python, tags=tags, data={} if data is None else data
+        )
+
+    @property
+    def facts(self) -> "Any":
+        """What the host says of itself (`cfgdsl.Facts`); asked when first read."""
+        collector = active.get()
+        if collector is None:
+            raise ConfigurationError(
+                Diagnostic(
+                    summary=f"the facts of {self.name!r} are read outside of a @configure function",
+                    detail="While the module loads, no host has been asked anything yet.",
+                    hint="Read host.facts inside the function that @configure decorates.",
+                    origins=(capture_origin(),),
+                )
+            )
+        return collector.facts(self.name)
+
+    def __repr__(self) -> str:
+        return f"Host({self.name!r})"
