@@ -95,9 +95,11 @@ OPS = {
 # `ops` None: an open step; the runner reports `observed` with the answers and waits for `resolve`.
 # `refresh`: proven by answers that differ from those before the ops (a new invocation of a unit).
 # `always`: the ops run even when `want` already holds.
+# `causes`: ids of steps; this one is due only if at least one of them ended `changed` (a restart on
+# change); when none did, it is `unneeded` without a probe. Causes are waited for like `after`.
 STEP = (
     "id", "name", "probes", "ops",
-    "after?", "locks?", "before?", "want?", "retries?", "timeout?", "refresh?", "always?",
+    "after?", "locks?", "before?", "want?", "retries?", "timeout?", "refresh?", "always?", "causes?",
 )  # fmt: skip
 
 # Events: {"is": "event", "event": KIND, "step": ID, ...}
