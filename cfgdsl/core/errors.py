@@ -74,3 +74,15 @@ def raise_all(problems: Iterable[Diagnostic]) -> None:
     found = tuple(problems)
     if found:
         raise ConfigurationError(*found)
+
+
+class ImpossibleError(Exception):
+    """A resource type's word that a change cannot be made from the state that was found.
+
+    The planner turns it into a diagnostic with the resource's address and line.
+    """
+
+    def __init__(self, summary: str, hint: str = "") -> None:
+        super().__init__(summary)
+        self.summary = summary
+        self.hint = hint

@@ -95,6 +95,10 @@ def _frozenset(value: Iterable[str]) -> frozenset[str]:
     return frozenset([value] if isinstance(value, str) else value)
 
 
+def _commands(value: Iterable[Iterable[str]]) -> tuple[tuple[str, ...], ...]:
+    return tuple(tuple(command) for command in value)
+
+
 def _as_data(value: Any) -> Any:  # noqa: ANN401
     return DataView(value) if isinstance(value, dict) else value
 
@@ -135,7 +139,7 @@ class Host(Generic[Data]):
     root: str | None = attrs.field(default=None, kw_only=True)
     """Set by `Host.local`: the directory that stands for ``/``."""
     bootstrap: tuple[tuple[str, ...], ...] = attrs.field(
-        default=(), kw_only=True, converter=lambda v: tuple(tuple(c) for c in v)
+        default=(), kw_only=True, converter=_commands
     )
     """Commands that bring a Python to a host that has none; run over plain SSH, after approval."""
     tags: frozenset[str] = attrs.field(default=(), kw_only=True, converter=_frozenset)
@@ -144,7 +148,7 @@ class Host(Generic[Data]):
     origin: Origin = attrs.field(factory=capture_origin, kw_only=True, init=False)
 
     @name.validator
-    def _check_name(self, _: object, name: str) -> None:
+    def _check_name(self, _: "attrs.Attribute[str]", name: str) -> None:
         if not isinstance(name, str) or not _NAME.match(name):
             raise ConfigurationError(
                 Diagnostic(

@@ -35,12 +35,12 @@ class Secret:
     """Which one there: a name, a path, a JSON list of arguments, a question."""
 
     def __init__(self, name: str) -> None:
-        self.__attrs_init__("store", name)  # type: ignore[attr-defined]
+        self.__attrs_init__("store", name)
 
     @classmethod
     def _of(cls, source: str, argument: str) -> "Secret":
         secret = cls.__new__(cls)
-        secret.__attrs_init__(source, argument)  # type: ignore[attr-defined]
+        secret.__attrs_init__(source, argument)
         return secret
 
     @classmethod

@@ -66,8 +66,10 @@ PROBES = {
     # the list of the others. split "blocks": paragraphs of KEY<separator>VALUE lines (default "=");
     # matched to items by the field `key`, or, without it, by order; answer: the mapping of the
     # fields named in `fields` (all when empty). `when` is a probe: asked only where that one's
-    # answer is None, else None. A missing item is None, whatever the exit status.
-    "query": ("argv", "item", "split", "separator?", "key?", "fields?", "when?"),
+    # answer is None, else None. `absent`, "KEY=VALUE": a block with this pair counts as missing
+    # (`systemctl show` answers for units that do not exist). A missing item is None, whatever the
+    # exit status.
+    "query": ("argv", "item", "split", "separator?", "key?", "fields?", "absent?", "when?"),
     # {"exit": int, "stdout": TEXT} of a command (output bounded; `user` drops privilege first).
     "run": ("argv", "cwd?", "env?", "user?", "stdin?", "timeout?"),
 }

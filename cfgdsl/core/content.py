@@ -1,0 +1,81 @@
+"""File contents in normal form: digest, size, and the text where it is small enough to show.
+
+Equal by digest. Large contents are never here: `path` says where the controller streams them from.
+"""
+
+import hashlib
+
+import attrs
+
+TEXT_LIMIT = 64 * 1024
+"""The longest text that a diff shows, in bytes."""
+
+
+@attrs.frozen
+class Content:
+    """The bytes that a file should have.
+
+    >>> Content.of("hello\\n").size
+    6
+    """
+
+    sha256: str
+    size: int
+    data: bytes | None = attrs.field(default=None, eq=False, repr=False)
+    """The bytes themselves, for small contents."""
+    path: str | None = attrs.field(default=None, eq=False, repr=False)
+    """Where on the controller a large content is read from."""
+    secret: bool = attrs.field(default=False, eq=False)
+    """Whether it holds a secret: then neither text nor digest are ever shown or stored."""
+    shown: str | None = attrs.field(default=None, eq=False, repr=False)
+    """The text with secrets by reference, when `secret`."""
+
+    @classmethod
+    def of(cls, data: bytes | str) -> "Content":
+        """The content that consists of `data` (text as UTF-8)."""
+        raw = data.encode() if isinstance(data, str) else bytes(data)
+        return cls(hashlib.sha256(raw).hexdigest(), len(raw), data=raw)
+
+    @property
+    def text(self) -> str | None:
+        """The text for a diff; None for binary, large or secret contents."""
+        if self.secret or self.data is None or self.size > TEXT_LIMIT:
+            return None
+        return as_text(self.data)
+
+    def __str__(self) -> str:
+        return "(secret content)" if self.secret else f"{self.size} bytes, sha256 {self.sha256[:12]}"
+
+
+def as_text(data: bytes) -> str | None:
+    """`data` as text, or None when it is not: not UTF-8, or with a NUL in it."""
+    if b"\0" in data:
+        return None
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+@attrs.frozen
+class LocalFile:
+    """A content that stands in a file on the controller; resolved after evaluation, streamed."""
+
+    path: str
+
+
+@attrs.frozen
+class Template:
+    """A content that jinja2 renders from a file and variables; resolved after evaluation."""
+
+    path: str
+    variables: tuple[tuple[str, object], ...] = attrs.field(repr=False)
+
+@attrs.frozen
+class Text:
+    """A text that refers to secrets; resolved just before planning, in memory only."""
+
+    text: str = attrs.field(repr=False)
+
+
+Reference = LocalFile | Template | Text

@@ -1,0 +1,65 @@
+"""One generic comparison for all resource types: desired against observed, field by field."""
+
+from typing import Any, Generic, TypeVar
+
+import attrs
+
+from cfgdsl.core.output import Output
+from cfgdsl.core.resource import Resource, state_fields
+
+R = TypeVar("R", bound=Resource)
+
+NONE = "none"
+CREATE = "create"
+UPDATE = "update"
+DELETE = "delete"
+
+
+@attrs.frozen
+class FieldChange:
+    """One field: how it is and how it will be. None: not there, or not known to the type."""
+
+    name: str
+    before: Any
+    after: Any
+
+
+@attrs.frozen
+class Change(Generic[R]):
+    """The difference of one resource between what was observed and what is declared."""
+
+    desired: R
+    before: R | None
+    """As observed; None: absent."""
+    action: str
+    """`create`, `update`, `delete`, `none`, or the type's own word for creating (`run`)."""
+    fields: tuple[FieldChange, ...] = ()
+
+    def touches(self, *names: str) -> bool:
+        """Whether one of these fields changes."""
+        return any(change.name in names for change in self.fields)
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether anything differs."""
+        return self.action != NONE
+
+
+def compare(desired: R, observed: R | None) -> Change[R]:
+    """What must change for `observed` to become `desired`.
+
+    A field left None is not managed; ``absent=True`` equals None.
+    """
+    if getattr(desired, "absent", False):
+        return Change(desired, observed, NONE if observed is None else DELETE)
+    fields = []
+    for slot in state_fields(type(desired)):
+        wanted = getattr(desired, slot.name)
+        if wanted is None or slot.name == "absent":
+            continue
+        found = getattr(observed, slot.name) if observed is not None else None
+        if isinstance(wanted, Output) or observed is None or wanted != found:
+            fields.append(FieldChange(slot.name, found, wanted))
+    if observed is None:
+        return Change(desired, None, type(desired).creating, tuple(fields))
+    return Change(desired, observed, UPDATE if fields else NONE, tuple(fields))

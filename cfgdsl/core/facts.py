@@ -1,0 +1,105 @@
+"""What a host says of itself, typed."""
+
+from typing import Any
+
+import attrs
+
+
+@attrs.frozen
+class Interface:
+    """A network interface and its addresses."""
+
+    name: str
+    addresses: tuple[str, ...] = ()
+
+
+@attrs.frozen
+class Mount:
+    """A mounted file system; sizes in MiB."""
+
+    path: str
+    device: str
+    fstype: str
+    total_mb: int | None = None
+    free_mb: int | None = None
+
+
+@attrs.frozen(kw_only=True)
+class BasicFacts:
+    """Facts that cost nothing: they come with the first word of every conversation."""
+
+    hostname: str = ""
+    os_id: str = ""
+    """`debian`, `ubuntu`, `rocky`, ...: ID of os-release(5)."""
+    os_version: str = ""
+    """`12`, `24.04`: VERSION_ID of os-release(5)."""
+    os_codename: str = ""
+    os_family: str = ""
+    """`debian`, `redhat`, `alpine`, `arch`, `suse`."""
+    kernel: str = ""
+    arch: str = ""
+    cpu_count: int = 1
+    memory_mb: int = 0
+    package_manager: str | None = None
+    """`apt`, `dnf`, `yum`, `apk`, `pacman`, `zypper`."""
+    init_system: str | None = None
+    """`systemd`, `openrc`; None: not booted by one that is known (a container, a directory)."""
+    python_version: str = ""
+    user: str = ""
+    """Whom the runner acts as."""
+    group: str = ""
+    is_root: bool = False
+    machine_id: str | None = None
+    selinux: str | None = None
+    root: str = "/"
+
+
+@attrs.frozen(kw_only=True)
+class NetworkFacts:
+    """Facts that cost a question of their own; asked when one of them is first read."""
+
+    fqdn: str = ""
+    interfaces: tuple[Interface, ...] = ()
+    default_address: str | None = None
+    """The address of the interface that the default route goes through."""
+    mounts: tuple[Mount, ...] = ()
+    virtualization: str | None = None
+
+
+def basic_facts(raw: dict[str, Any]) -> BasicFacts:
+    """The facts of a greeting; a value of another type than declared is left at its default."""
+    return _typed(BasicFacts, raw)
+
+
+def network_facts(raw: dict[str, Any]) -> NetworkFacts:
+    """The facts of a facts message, validated like `basic_facts`."""
+    facts = _typed(NetworkFacts, raw)
+    interfaces = [
+        Interface(str(i["name"]), tuple(str(a) for a in i.get("addresses") or ()))
+        for i in _objects(raw.get("interfaces"))
+        if "name" in i
+    ]
+    mounts = [
+        _typed(Mount, m) for m in _objects(raw.get("mounts")) if {"path", "device", "fstype"} <= set(m)
+    ]
+    return attrs.evolve(facts, interfaces=tuple(interfaces), mounts=tuple(mounts))
+
+
+def _objects(value: object) -> list[dict[str, Any]]:
+    return [v for v in value if isinstance(v, dict)] if isinstance(value, list) else []
+
+
+def _typed(cls: Any, raw: dict[str, Any]) -> Any:  # noqa: ANN401 - one of the classes above
+    kinds: dict[Any, tuple[type, ...]] = {
+        str: (str,),
+        int: (int,),
+        bool: (bool,),
+        str | None: (str, type(None)),
+        int | None: (int, type(None)),
+    }
+    values = {
+        a.name: raw[a.name]
+        for a in attrs.fields(cls)
+        if a.name in raw and isinstance(raw[a.name], kinds.get(a.type, ()))
+    }
+    return cls(**values)

@@ -1,0 +1,81 @@
+"""Footprints: which keys of its target a resource reads and writes.
+
+From footprints alone follow the inferred edges, conflicts, and what may run at the same time. A key
+is text, ``kind:name``: ``path:/etc/nginx``, ``user:deploy``, ``package:nginx``,
+``unit:nginx.service``, ``port:80``.
+"""
+
+import posixpath
+from collections.abc import Iterable
+
+import attrs
+
+from cfgdsl.core.probes import Probe
+
+
+def _keys(value: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(value))
+
+
+@attrs.frozen(kw_only=True)
+class Footprint:
+    """The keys of one resource.
+
+    >>> Footprint(writes=[path("/etc/motd")], reads=[path("/etc")]).writes
+    ('path:/etc/motd',)
+    """
+
+    writes: tuple[str, ...] = attrs.field(default=(), converter=_keys)
+    """What it makes or removes. Two writers of one key are an error."""
+    reads: tuple[str, ...] = attrs.field(default=(), converter=_keys)
+    """What must be as declared before it is applied: it comes after the writers of these."""
+    brings: bool = False
+    """Whether it may make things that nobody declares: a package, an archive, a user's command."""
+    awaits: tuple[tuple[str, Probe], ...] = ()
+    """Keys that must exist, each with the question whether they do: where the host answers None and
+    no declared resource writes the key, it waits for every step that `brings`."""
+    locks: tuple[str, ...] = attrs.field(default=(), converter=_keys)
+    """Names of what only one step at a time can use (the package database)."""
+
+
+def path(name: str) -> str:
+    """The key of a path.
+
+    >>> path("/etc/motd")
+    'path:/etc/motd'
+    """
+    return f"path:{name}"
+
+
+def parents(name: str) -> tuple[str, ...]:
+    """The keys of all directories above a path, nearest first, without the root.
+
+    >>> parents("/etc/nginx/conf.d")
+    ('path:/etc/nginx', 'path:/etc')
+    """
+    found = []
+    folder = posixpath.dirname(name)
+    while folder not in {"/", ""}:
+        found.append(path(folder))
+        folder = posixpath.dirname(folder)
+    return tuple(found)
+
+
+def user(name: str) -> str:
+    """The key of an account."""
+    return f"user:{name}"
+
+
+def group(name: str) -> str:
+    """The key of a group."""
+    return f"group:{name}"
+
+
+def package(name: str) -> str:
+    """The key of a package."""
+    return f"package:{name}"
+
+
+def unit(name: str) -> str:
+    """The key of a systemd unit, with its suffix."""
+    return f"unit:{name}"

@@ -1,0 +1,125 @@
+"""Ops: effects on a target, as values. A small closed set; what each does stands in
+`cfgdsl.runner.wire.OPS`.
+
+>>> Mkdir("/srv/www", mode=0o755).to_json()
+{'kind': 'mkdir', 'path': '/srv/www', 'mode': 493}
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, TypeAlias
+
+import attrs
+
+from cfgdsl.core.content import Content
+from cfgdsl.core.probes import Answer, Probe, Unknown
+from cfgdsl.core.wire_value import WireValue, wire_value
+
+Effects: TypeAlias = tuple[tuple[Probe, Answer | Unknown], ...]
+"""What a command will make of the answers to probes; `Unknown` where only the run can tell."""
+
+
+@attrs.frozen
+class Op(WireValue):
+    """The base of the closed set of ops."""
+
+
+@wire_value
+class Put(Op):
+    """Create or replace a regular file atomically, with its final owner and mode from the start."""
+
+    kind: ClassVar = "put"
+    path: str
+    content: Content
+    mode: int | None = None
+    owner: str | None = None
+    group: str | None = None
+    validate: tuple[str, ...] | None = None
+    follow: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """As the wire has it: the content by digest and size."""
+        data = WireValue.to_json(self)
+        data.pop("content")
+        return {**data, "sha256": self.content.sha256, "size": self.content.size}
+
+
+@wire_value
+class Mkdir(Op):
+    """Create a directory."""
+
+    kind: ClassVar = "mkdir"
+    path: str
+    mode: int | None = None
+    owner: str | None = None
+    group: str | None = None
+    parents: bool = False
+
+
+@wire_value
+class Link(Op):
+    """Create a symbolic link, or replace one."""
+
+    kind: ClassVar = "link"
+    path: str
+    to: str
+    owner: str | None = None
+    group: str | None = None
+
+
+@wire_value
+class SetAttrs(Op):
+    """Set mode, owner or group of what is there; None leaves it."""
+
+    kind: ClassVar = "set_attrs"
+    path: str
+    mode: int | None = None
+    owner: str | None = None
+    group: str | None = None
+
+
+@wire_value
+class Remove(Op):
+    """Delete a file, a link, an empty directory, or, when `recursive`, a tree."""
+
+    kind: ClassVar = "remove"
+    path: str
+    recursive: bool = False
+
+
+@wire_value
+class Run(Op):
+    """Run ``argv + items``; those alike but for `items` that are ready together become one command.
+
+    `effects` say what it will make of probes; `brings` that paths, units and users that nobody
+    declared may appear (a package, an archive).
+    """
+
+    kind: ClassVar = "run"
+    private: ClassVar = frozenset({"effects", "brings"})
+    argv: tuple[str, ...]
+    items: tuple[str, ...] = ()
+    cwd: str | None = None
+    env: tuple[tuple[str, str], ...] = ()
+    user: str | None = None
+    stdin: str | None = None
+    timeout: float | None = None
+    ok: tuple[int, ...] = (0,)
+    effects: Effects = ()
+    brings: bool = False
+
+
+def describe(op: Op) -> str:
+    """One line for people: what `--verbose` shows."""
+    match op:
+        case Run():
+            return " ".join(("run", *op.argv, *op.items))
+        case Put():
+            return f"put {op.path} ({op.content.size} bytes)"
+        case Link():
+            return f"link {op.path} -> {op.to}"
+    return f"{op.kind.replace('_', ' ')} {getattr(op, 'path', '')}"
+
+
+KINDS: Mapping[str, type[Op]] = {
+    cls.kind: cls for cls in (Put, Mkdir, Link, SetAttrs, Remove, Run)
+}

@@ -1,0 +1,136 @@
+"""Probes: questions about a target, as values. Equal probes are asked once.
+
+The set is closed, and small: the runner and the simulator are complete interpreters of it. What
+each answer looks like stands in `cfgdsl.runner.wire.PROBES`.
+
+>>> Stat("/etc/motd").to_json()
+{'kind': 'stat', 'path': '/etc/motd'}
+>>> from_json({"kind": "group", "name": "adm"})
+Group(name='adm')
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, TypeAlias
+
+import attrs
+
+from cfgdsl.core.wire_value import WireValue, restore, wire_value
+
+Answer: TypeAlias = Any
+"""JSON as a host gives it: None is absent, ``{"error": ...}`` is unanswered."""
+
+
+@attrs.frozen
+class Probe(WireValue):
+    """The base of the closed set of probes."""
+
+
+@wire_value
+class Stat(Probe):
+    """What is at a path: kind, mode, owner, group, the target of a link. Not followed by default."""
+
+    kind: ClassVar = "stat"
+    path: str
+    follow: bool = False
+
+
+@wire_value
+class Read(Probe):
+    """Digest and size of a regular file; its text too when it differs from `unless` and is small."""
+
+    kind: ClassVar = "read"
+    path: str
+    unless: str | None = None
+    up_to: int = 65536
+    follow: bool = False
+
+
+@wire_value
+class User(Probe):
+    """An account: uid, primary group, comment, home, shell, supplementary groups."""
+
+    kind: ClassVar = "user"
+    name: str
+
+
+@wire_value
+class Group(Probe):
+    """A group: its gid."""
+
+    kind: ClassVar = "group"
+    name: str
+
+
+@wire_value
+class Query(Probe):
+    """One item of a bulk question: all that are alike but for `item` run as one command.
+
+    >>> Query(("dpkg-query", "-W", "-f", "${Package}\\t${Version}\\n"), "nginx", split="rows").item
+    'nginx'
+    """
+
+    kind: ClassVar = "query"
+    argv: tuple[str, ...]
+    item: str
+    split: str
+    separator: str | None = None
+    key: str | None = None
+    fields: tuple[str, ...] = ()
+    absent: str | None = None
+    """``KEY=VALUE``: a block with this pair counts as missing."""
+    when: "Probe | None" = None
+
+
+@wire_value
+class Run(Probe):
+    """Exit status and output of a command that changes nothing (a guard, a version, a fact)."""
+
+    kind: ClassVar = "run"
+    argv: tuple[str, ...]
+    cwd: str | None = None
+    env: tuple[tuple[str, str], ...] = ()
+    user: str | None = None
+    stdin: str | None = None
+    timeout: float | None = None
+
+
+_KINDS: dict[str, type[Probe]] = {cls.kind: cls for cls in (Stat, Read, User, Group, Query, Run)}
+
+
+def from_json(data: Mapping[str, Any]) -> Probe:
+    """The probe that `to_json` made `data` from; raises `ValueError` for anything else."""
+    return restore(data, _KINDS)
+
+
+def is_error(answer: Answer) -> bool:
+    """Whether the host could not answer."""
+    return isinstance(answer, dict) and set(answer) == {"error"}
+
+
+class Answers(Mapping[Probe, Answer]):
+    """Answers by probe, as `Resource.observe` reads them.
+
+    >>> Answers({Group("adm"): {"gid": 4}})[Group("adm")]
+    {'gid': 4}
+    """
+
+    __slots__ = ("_by_probe",)
+
+    def __init__(self, by_probe: Mapping[Probe, Answer]) -> None:
+        self._by_probe = by_probe
+
+    def __getitem__(self, probe: Probe) -> Answer:
+        return self._by_probe[probe]
+
+    def __iter__(self) -> Any:  # noqa: ANN401
+        return iter(self._by_probe)
+
+    def __len__(self) -> int:
+        return len(self._by_probe)
+
+
+@attrs.frozen
+class Unknown:
+    """The answer that only the run will bring. `why` names the step that decides it."""
+
+    why: str = ""
