@@ -68,12 +68,13 @@ class NetworkFacts:
 
 def basic_facts(raw: dict[str, Any]) -> BasicFacts:
     """The facts of a greeting; a value of another type than declared is left at its default."""
-    return _typed(BasicFacts, raw)
+    facts: BasicFacts = _typed(BasicFacts, raw)
+    return facts
 
 
 def network_facts(raw: dict[str, Any]) -> NetworkFacts:
     """The facts of a facts message, validated like `basic_facts`."""
-    facts = _typed(NetworkFacts, raw)
+    facts: NetworkFacts = _typed(NetworkFacts, raw)
     interfaces = [
         Interface(str(i["name"]), tuple(str(a) for a in i.get("addresses") or ()))
         for i in _objects(raw.get("interfaces"))
