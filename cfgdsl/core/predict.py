@@ -81,7 +81,7 @@ class World:
                 answer = self._base.get(probe, Unknown("not asked"))
                 return Unknown("not asked") if _is_link(answer) else answer
             return self._base.get(probe, Unknown("not asked"))
-        if follow and _is_link(node.stat) and depth < _MAX_LINKS:
+        if follow and isinstance(node.stat, dict) and _is_link(node.stat) and depth < _MAX_LINKS:
             target = posixpath.normpath(posixpath.join(posixpath.dirname(path), node.stat["target"]))
             return self._stat(target, follow=True, depth=depth + 1)
         return node.stat
@@ -185,8 +185,6 @@ class World:
 
     def _set(self, path: str, node: Node) -> None:
         self._nodes[path] = node
-        if node.stat is not None:
-            self._removed.discard(path)
 
     def _attributes(
         self, kind: str, op: Put | Mkdir, *, default_mode: int, kept: dict[str, Any]
