@@ -61,6 +61,8 @@ def apply(root: Path, *, authorized_key: str) -> None:
         mask.symlink_to("/dev/null")
     for key in (root / "etc/ssh").glob("ssh_host_*"):
         key.unlink()
+    # machine-id(5) prefers D-Bus's over the container's own, so all hosts would share it.
+    (root / "var/lib/dbus/machine-id").unlink(missing_ok=True)
     _only_files_for_host_names(root / "etc/nsswitch.conf")
     _add_users(root, authorized_key)
     packages.build_repository(root / str(packages.REPOSITORY).lstrip("/"))
