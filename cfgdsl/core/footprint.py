@@ -29,6 +29,9 @@ class Footprint:
     """What it makes or removes. Two writers of one key are an error."""
     reads: tuple[str, ...] = attrs.field(default=(), converter=_keys)
     """What must be as declared before it is applied: it comes after the writers of these."""
+    reads_under: tuple[str, ...] = attrs.field(default=(), converter=_keys)
+    """Folders whose whole content it reads (`path:` keys): it comes after the writers of anything
+    inside."""
     brings: bool = False
     """Whether it may make things that nobody declares: a package, an archive, a user's command."""
     awaits: tuple[tuple[str, Probe], ...] = ()

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import attrs
 
 from cfgdsl.core.errors import ConfigurationError, Diagnostic
+from cfgdsl.core.footprint import parents
 from cfgdsl.core.order import cycle_in, reaches, topological_order
 from cfgdsl.core.output import Output
 from cfgdsl.core.resource import Resource, references, state_fields
@@ -70,7 +71,7 @@ def build(resources: Iterable[Resource], components: Mapping[str, Sequence[str]]
             edges += [Edge(t, index, kind, argument) for t in targets if t != index]
     if problems:
         raise ConfigurationError(*problems)
-    edges += _inferred(unique, writers)
+    edges += _inferred(unique, writers, _writers_under(unique))
     return _ordered(unique, edges, position)
 
 
@@ -176,13 +177,30 @@ def _writers(resources: Sequence[Resource]) -> tuple[dict[str, int], list[Diagno
     return writers, problems
 
 
-def _inferred(resources: Sequence[Resource], writers: Mapping[str, int]) -> Iterable[Edge]:
+def _writers_under(resources: Sequence[Resource]) -> dict[str, list[int]]:
+    """For each folder that somebody reads as a whole: who writes something inside."""
+    folders = {key for r in resources for key in r.footprint().reads_under}
+    found: dict[str, list[int]] = {key: [] for key in folders}
+    if folders:
+        for index, resource in enumerate(resources):
+            for key in resource.footprint().writes:
+                inside = folders.intersection(parents(key.removeprefix("path:")))
+                for folder in inside if key.startswith("path:") else ():
+                    found[folder].append(index)
+    return found
+
+
+def _inferred(
+    resources: Sequence[Resource], writers: Mapping[str, int], under: Mapping[str, list[int]]
+) -> Iterable[Edge]:
     """A writer comes before its readers; what removes a key comes after what uses it."""
     for index, resource in enumerate(resources):
-        seen = set()
-        for key in resource.footprint().reads:
-            writer = writers.get(key)
-            if writer is None or writer == index or writer in seen:
+        footprint = resource.footprint()
+        read = [(key, writers[key]) for key in footprint.reads if key in writers]
+        read += [(key, writer) for key in footprint.reads_under for writer in under[key]]
+        seen = {index}
+        for key, writer in read:
+            if writer in seen:
                 continue
             seen.add(writer)
             if getattr(resources[writer], "absent", False):

@@ -6,7 +6,7 @@ tell is `Unknown`.
 """
 
 import posixpath
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import singledispatchmethod
 from typing import Any
 
@@ -182,6 +182,15 @@ class World:
                 self._set(probe.path, Node(answer, content))
             else:
                 self._over[probe] = answer
+
+    def blur(self, probes: Iterable[Probe]) -> None:
+        """What only the run can tell from here on."""
+        for probe in probes:
+            unknown = Unknown("an earlier step decides it")
+            if isinstance(probe, Stat | Read):
+                self._set(probe.path, Node(unknown, unknown))
+            else:
+                self._over[probe] = unknown
 
     def _set(self, path: str, node: Node) -> None:
         self._nodes[path] = node
