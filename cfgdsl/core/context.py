@@ -10,7 +10,7 @@ class Collecting(Protocol):
     def add(self, resource: Any) -> None:  # noqa: ANN401 - `Resource` imports this module
         """Take in one declared resource."""
 
-    def facts(self, host_name: str) -> Any:  # noqa: ANN401 - the facts of the engine
+    def facts(self, host: Any) -> Any:  # noqa: ANN401 - `Host` imports this module
         """The facts of a host, fetched when first asked for."""
 
 

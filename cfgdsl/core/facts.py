@@ -1,8 +1,16 @@
 """What a host says of itself, typed."""
 
-from typing import Any
+import difflib
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import attrs
+
+from cfgdsl.core.errors import ConfigurationError, Diagnostic
+from cfgdsl.core.origin import capture_origin
+from cfgdsl.core.probes import Answer, Answers, Probe
+
+T = TypeVar("T")
 
 
 @attrs.frozen
@@ -104,3 +112,82 @@ def _typed(cls: Any, raw: dict[str, Any]) -> Any:  # noqa: ANN401 - one of the c
         if a.name in raw and isinstance(raw[a.name], kinds.get(a.type, ()))
     }
     return cls(**values)
+
+
+@attrs.frozen(eq=False)
+class CustomFact(Generic[T]):
+    """A fact of the user's own: probes, and a function from their answers to a value."""
+
+    probes: tuple[Probe, ...]
+    parse: Callable[[Answers], T]
+
+
+def custom_fact(probes: Sequence[Probe], parse: Callable[[Answers], T]) -> CustomFact[T]:
+    """Define a fact; read it with ``host.facts[fact]``. Asked once per host and run.
+
+    >>> from cfgdsl.core.probes import Stat
+    >>> has_nginx = custom_fact([Stat("/usr/sbin/nginx")], lambda answers: any(answers.values()))
+    """
+    return CustomFact(tuple(probes), parse)
+
+
+class _Facts:
+    """Facts, fetched when first read: the basic ones are at hand, others cost one question."""
+
+    def __init__(
+        self,
+        basic: BasicFacts,
+        fetch_network: Callable[[], NetworkFacts],
+        ask: Callable[[Sequence[Probe]], Sequence[Answer]],
+    ) -> None:
+        self._basic = basic
+        self._fetch_network = fetch_network
+        self._ask = ask
+        self._network: NetworkFacts | None = None
+        self._custom: dict[Any, Any] = {}
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - typed for checkers below
+        if name in _BASIC:
+            return getattr(self._basic, name)
+        if name in _NETWORK:
+            if self._network is None:
+                self._network = self._fetch_network()
+            return getattr(self._network, name)
+        if name.startswith("__"):
+            raise AttributeError(name)
+        near = difflib.get_close_matches(name, [*_BASIC, *_NETWORK], n=1)
+        raise ConfigurationError(
+            Diagnostic(
+                summary=f"there is no fact {name!r}",
+                hint=f"Did you mean {near[0]!r}?" if near else "`cfgdsl facts` lists them.",
+                origins=(capture_origin(),),
+            )
+        )
+
+    def __getitem__(self, fact: CustomFact[T]) -> T:
+        if fact not in self._custom:
+            answers: Mapping[Probe, Answer] = dict(
+                zip(fact.probes, self._ask(fact.probes), strict=True)
+            )
+            self._custom[fact] = fact.parse(Answers(answers))
+        value: T = self._custom[fact]
+        return value
+
+    def all(self) -> dict[str, Any]:
+        """Every built-in fact, for `cfgdsl facts`."""
+        return {name: getattr(self, name) for name in (*_BASIC, *_NETWORK)}
+
+
+_BASIC = tuple(a.name for a in attrs.fields(BasicFacts))
+_NETWORK = tuple(a.name for a in attrs.fields(NetworkFacts))
+
+if TYPE_CHECKING:
+
+    class Facts(BasicFacts, NetworkFacts):
+        """What a host says of itself: the fields of `BasicFacts` and `NetworkFacts`."""
+
+        def __getitem__(self, fact: CustomFact[T]) -> T: ...
+        def all(self) -> dict[str, Any]: ...
+
+else:
+    Facts = _Facts

@@ -9,6 +9,7 @@ import attrs
 
 from cfgdsl.core.context import active
 from cfgdsl.core.errors import ConfigurationError, Diagnostic
+from cfgdsl.core.facts import Facts
 from cfgdsl.core.origin import Origin, capture_origin
 from cfgdsl.core.secret import Secret
 
@@ -192,7 +193,7 @@ class Host(Generic[Data]):
         )
 
     @property
-    def facts(self) -> "Any":
+    def facts(self) -> Facts:
         """What the host says of itself (`cfgdsl.Facts`); asked when first read."""
         collector = active.get()
         if collector is None:
@@ -204,7 +205,8 @@ class Host(Generic[Data]):
                     origins=(capture_origin(),),
                 )
             )
-        return collector.facts(self.name)
+        facts: Facts = collector.facts(self)
+        return facts
 
     def __repr__(self) -> str:
         return f"Host({self.name!r})"

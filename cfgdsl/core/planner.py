@@ -72,6 +72,8 @@ class _Planner:
         size = len(self.graph.resources)
         self.provided: list[frozenset[int]] = [frozenset()] * size
         """For each resource, the steps after which it is as declared."""
+        self.own: list[frozenset[int]] = [frozenset()] * size
+        """For each resource, its own steps: its change, and its refreshes."""
         self.uncertain = [False] * size
         """Whether something unknown may have appeared on the host before it is applied."""
         self.tasks = TaskSteps(self)
@@ -129,7 +131,7 @@ class _Planner:
         answer = self.world.answer(condition.probe)
         if isinstance(answer, Unknown):
             answer = self.base[condition.probe]
-        if is_error(answer):
+        if isinstance(answer, dict) and is_error(answer):
             self._problem(resource, f"only_if={condition} cannot be answered: {answer['error']}")
             return False
         if condition.holds(answer):
@@ -151,11 +153,12 @@ class _Planner:
         first = self.tasks.before(resource, change, before)
         if change.is_needed or not known:
             step = self._step(resource, change, before | first, answers, known=known)
-            self.provided[index] = frozenset((step.id,))
-        else:
-            self.unchanged += 1
+            self.own[index] = self.provided[index] = frozenset((step.id,))
         later = self.tasks.after(resource, change, before, self.provided[index])
+        self.own[index] |= later
         self.provided[index] |= later
+        if not self.own[index]:
+            self.unchanged += 1
 
     def _answer(self, probe: Probe, *, uncertain: bool) -> Answer | Unknown:
         answer = self.world.answer(probe)

@@ -14,7 +14,7 @@ from cfgdsl.core.resource import Resource
 class Planning(Protocol):
     """What of the planner is needed here."""
 
-    provided: list[frozenset[int]]
+    own: list[frozenset[int]]
     steps: list[Step]
 
     def add_step(self, resource: Resource, **values: Any) -> Step:  # noqa: ANN401
@@ -81,6 +81,7 @@ class TaskSteps:
             after=tuple(sorted(waits | triggers)),
             triggers=tuple(sorted(triggers)),
             refresh=bool(task.proof),
+            possible=bool(triggers) and all(self._planner.steps[i].possible for i in triggers),
         )
         if task.shared:
             self._shared[task.name] = step.id
@@ -101,8 +102,8 @@ class TaskSteps:
         found: set[int] = set()
         for cause in task.causes:
             for position in self._planner.positions(cause, resource):
-                identity = self._planner.provided[position]
-                found |= {i for i in identity if not self._planner.steps[i].always}
+                steps = self._planner.own[position]
+                found |= {i for i in steps if not self._planner.steps[i].always}
         for key in task.cause_keys:
             found |= set(self._by_key.get(key, ()))
         return frozenset(found)
