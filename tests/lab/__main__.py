@@ -5,59 +5,45 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 
 from tests.lab import base, mounts
 from tests.lab.commands import LabCommandError
+from tests.lab.guard import await_session_end
 from tests.lab.lab import Lab, known_hosts, sweep
-from tests.lab.lease import Lease, holder, lab_lock
+from tests.lab.lease import Lease, holder, shared_lock
 from tests.lab.machine import BootError, Machine
 from tests.lab.paths import MAX_HOSTS, LabPaths, host_name
 from tests.lab.requirements import LabUnavailableError, require
+
+Action = Callable[[LabPaths, argparse.Namespace], int]
 
 
 def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
-        return _dispatch(options)
+        return int(options.action(LabPaths(), options))
     except (BootError, LabCommandError, LabUnavailableError) as error:
         _say(f"lab: {error}")
         return 1
 
 
-def _dispatch(options: argparse.Namespace) -> int:
-    paths = LabPaths()
-    match options.command:
-        case "up":
-            return up(options.count, release=options.release)
-        case "reset":
-            return reset(paths, options.host)
-        case "down":
-            return down(paths)
-        case "status":
-            return status(paths)
-        case "hold":
-            return hold(options.count, options.argv, release=options.release)
-        case _:
-            sys.stdout.write(paths.ssh_config.read_text(encoding="utf-8"))
-            return 0
+def up(paths: LabPaths, options: argparse.Namespace) -> int:
+    """Have hosts 1 to N running; those that run this release already stay as they are."""
+    wanted = range(1, options.count + 1)
+    with Lab.open(paths=paths, release=options.release, keep=True) as lab:
+        taken = lab.lease_exactly(wanted)
+        lab.start([number for number in wanted if number not in taken], again=False)
+    _say(f"{options.count} hosts up; ssh -F {paths.ssh_config} {host_name(1)}")
+    return _report_taken(paths, taken)
 
 
-def up(count: int, *, release: str) -> int:
-    """Have hosts 1 to `count` running; those that run already stay as they are."""
-    with Lab.open(release=release, keep=True) as lab:
-        sweep(lab.paths)
-        taken = lab.lease_exactly(range(1, count + 1))
-        lab.start([number for number in range(1, count + 1) if number not in taken], again=False)
-        _say(f"{count} hosts up; ssh -F {lab.paths.ssh_config} {host_name(1)}")
-    return _report_taken(lab.paths, taken)
-
-
-def reset(paths: LabPaths, names: list[str]) -> int:
+def reset(paths: LabPaths, options: argparse.Namespace) -> int:
     """Give the named hosts, or all that run, a pristine disk."""
     require()
     machines = [Machine(paths=paths, number=number) for number in known_hosts(paths)]
     states = {machine.number: machine.state() for machine in machines}
-    wanted = [_number(name) for name in names] or [n for n, state in states.items() if state]
+    wanted = [_number(name) for name in options.host] or [n for n, state in states.items() if state]
     taken: list[int] = []
     for release in base.RELEASES:
         chosen = [
@@ -76,7 +62,7 @@ def reset(paths: LabPaths, names: list[str]) -> int:
     return _report_taken(paths, taken) or int(bool(down_hosts))
 
 
-def down(paths: LabPaths) -> int:
+def down(paths: LabPaths, _options: argparse.Namespace) -> int:
     """Stop all hosts that no one has leased."""
     require()
     taken = []
@@ -88,12 +74,13 @@ def down(paths: LabPaths) -> int:
         Machine(paths=paths, number=number).stop()
         lease.release()
     if not taken and paths.locks.exists():
-        with lab_lock(paths):
+        with shared_lock(paths, "setup"):
             mounts.remove_machine_mounts(paths)
+            paths.port_file.unlink(missing_ok=True)
     return _report_taken(paths, taken)
 
 
-def status(paths: LabPaths) -> int:
+def status(paths: LabPaths, _options: argparse.Namespace) -> int:
     """List the hosts: name, address, release, who uses it."""
     for number in known_hosts(paths):
         state = Machine(paths=paths, number=number).state()
@@ -109,33 +96,54 @@ def status(paths: LabPaths) -> int:
     return 0
 
 
-def hold(count: int, argv: list[str], *, release: str) -> int:
-    """Run a command while `count` hosts are leased to it: CFGDSL_LAB_HOSTS names them."""
-    with Lab.open(release=release) as lab:
-        names = " ".join(host.name for host in lab.hosts(count))
+def ssh_config(paths: LabPaths, _options: argparse.Namespace) -> int:
+    """Print the configuration for the system's ssh."""
+    sys.stdout.write(paths.ssh_config.read_text(encoding="utf-8"))
+    return 0
+
+
+def guard(paths: LabPaths, _options: argparse.Namespace) -> int:
+    """Wait for the end of the session that started this, then stop what it left running."""
+    await_session_end()
+    sweep(paths)
+    return 0
+
+
+def hold(paths: LabPaths, options: argparse.Namespace) -> int:
+    """Run a command while N hosts are leased to it: CFGDSL_LAB_HOSTS names them."""
+    argv: list[str] = options.argv
+    with Lab.open(paths=paths, release=options.release) as lab:
+        names = " ".join(host.name for host in lab.hosts(options.count))
         environment = {
             **os.environ,
             "CFGDSL_LAB_HOSTS": names,
-            "CFGDSL_LAB_SSH_CONFIG": str(lab.paths.ssh_config),
+            "CFGDSL_LAB_SSH_CONFIG": str(paths.ssh_config),
         }
-        return subprocess.run(argv, env=environment, check=False).returncode
+        command = argv[1:] if argv[:1] == ["--"] else argv
+        return subprocess.run(command, env=environment, check=False).returncode
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.lab", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
-    release = argparse.ArgumentParser(add_help=False)
-    release.add_argument("--release", choices=base.RELEASES, default=base.DEFAULT_RELEASE)
-    start = commands.add_parser("up", help="have N hosts running", parents=[release])
-    start.add_argument("count", type=_count, metavar="N")
-    again = commands.add_parser("reset", help="give hosts a pristine disk (all that run)")
-    again.add_argument("host", nargs="*")
-    commands.add_parser("down", help="stop all hosts")
-    commands.add_parser("status", help="list the hosts")
-    commands.add_parser("ssh-config", help="print the ssh_config of the lab")
-    held = commands.add_parser("hold", help="run COMMAND with N leased hosts", parents=[release])
-    held.add_argument("count", type=_count, metavar="N")
-    held.add_argument("argv", nargs="+", metavar="COMMAND")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, action: Action, summary: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=summary, description=action.__doc__)
+        added.set_defaults(action=action)
+        return added
+
+    starting = command("up", up, "have N hosts running")
+    resetting = command("reset", reset, "give hosts a pristine disk (all that run)")
+    resetting.add_argument("host", nargs="*")
+    command("down", down, "stop all hosts")
+    command("status", status, "list the hosts")
+    command("ssh-config", ssh_config, "print the ssh_config of the lab")
+    holding = command("hold", hold, "run a command with N leased hosts")
+    command("guard", guard, "(a session starts this for itself, see guard.py)")
+    for counting in (starting, holding):
+        counting.add_argument("--release", choices=base.RELEASES, default=base.DEFAULT_RELEASE)
+        counting.add_argument("count", type=_count, metavar="N")
+    holding.add_argument("argv", nargs=argparse.REMAINDER, metavar="COMMAND")
     return parser
 
 

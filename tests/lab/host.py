@@ -35,7 +35,7 @@ class LabHost:
 
     @property
     def port(self) -> int:
-        return 22
+        return self.machine.paths.port
 
     @property
     def user(self) -> str:

@@ -29,6 +29,7 @@ def _host_entry(paths: LabPaths, number: int) -> str:
     return (
         f"Host {host_name(number)} {paths.address(number)}\n"
         f"    HostName {paths.address(number)}\n"
+        f"    Port {paths.port}\n"
         "    User root\n"
         f"    IdentityFile {paths.client_key}\n"
         "    IdentitiesOnly yes\n"
@@ -43,7 +44,10 @@ def _host_entry(paths: LabPaths, number: int) -> str:
 
 def _known_hosts_line(paths: LabPaths, number: int) -> str:
     kind, blob, *_ = public_key(paths.host_key(number)).split()
-    return f"{host_name(number)},{paths.address(number)} {kind} {blob}\n"
+    names = [host_name(number), paths.address(number)]
+    if paths.port != 22:  # sshd(8), SSH_KNOWN_HOSTS FILE FORMAT
+        names = [f"[{name}]:{paths.port}" for name in names]
+    return f"{','.join(names)} {kind} {blob}\n"
 
 
 def _replace(path: Path, text: str) -> None:

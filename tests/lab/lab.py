@@ -1,5 +1,6 @@
 """The lab as a session uses it: lease hosts, reset them, give them back as they were found."""
 
+import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -9,10 +10,12 @@ from pathlib import Path
 import attrs
 
 from tests.lab import base, keys, mounts, requirements
+from tests.lab.guard import start_guard
 from tests.lab.host import LabHost
-from tests.lab.lease import Lease, holder, lab_lock
+from tests.lab.lease import Lease, holder, shared_lock
 from tests.lab.machine import Machine, MachineState
 from tests.lab.paths import MAX_HOSTS, LabPaths, host_name
+from tests.lab.ports import choose_port
 
 # Each booting host costs about 8 inotify instances of the one limit that all of root shares.
 INOTIFY_INSTANCES = Path("/proc/sys/fs/inotify/max_user_instances")
@@ -31,6 +34,7 @@ class Lab:
     _leased: dict[int, Lease] = attrs.field(factory=dict, init=False)
     _found_running: set[int] = attrs.field(factory=set, init=False)
     _used: set[int] = attrs.field(factory=set, init=False)
+    _guard: int | None = attrs.field(default=None, init=False)
     _lock: threading.RLock = attrs.field(factory=threading.RLock, init=False)
 
     @classmethod
@@ -46,11 +50,15 @@ class Lab:
         requirements.require()
         paths = paths or LabPaths()
         paths.create()
-        with lab_lock(paths):
+        with shared_lock(paths, "setup"):
             mounts.prepare_machine_mounts(paths)
             keys.ensure_key(paths.client_key)
             _raise_inotify_limit()
+            if not paths.port_file.exists():
+                paths.port_file.write_text(f"{choose_port()}\n", encoding="utf-8")
+        with shared_lock(paths, f"base-{release}"):
             layers = base.ensure_base(paths, release)
+        sweep(paths)
         lab = cls(paths=paths, release=release, layers=layers, keep=keep)
         try:
             yield lab
@@ -65,6 +73,8 @@ class Lab:
         """
         with self._lock:
             self._lease(count)
+            if self._guard is None and not self.keep:
+                self._guard = start_guard(self.paths.state)
             numbers = list(self._leased)[:count]
             _together(lambda number: self._make_ready(number, pristine=pristine), numbers)
             return [LabHost(self._machine(number)) for number in numbers]
@@ -109,6 +119,9 @@ class Lab:
             for lease in self._leased.values():
                 lease.release()
             self._leased.clear()
+            if self._guard is not None:
+                os.close(self._guard)
+                self._guard = None
 
     def _give_back(self, number: int) -> None:
         machine = self._machine(number)
@@ -146,7 +159,7 @@ class Lab:
         # One that runs, but not to be kept, is what a killed session left behind.
         if state is not None and state.keep:
             self._found_running.add(number)
-        with lab_lock(self.paths):
+        with shared_lock(self.paths, "setup"):
             keys.ensure_key(self.paths.host_key(number))
             known = sorted({number, *known_hosts(self.paths)})
             keys.write_client_files(self.paths, known)

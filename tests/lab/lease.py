@@ -47,9 +47,9 @@ def holder(paths: LabPaths, number: int) -> str:
 
 
 @contextmanager
-def lab_lock(paths: LabPaths) -> Iterator[None]:
-    """Held while something that all hosts share is made: mounts, bases, keys, client files."""
-    descriptor = _lock(paths.locks / "lab", wait=True)
+def shared_lock(paths: LabPaths, what: str) -> Iterator[None]:
+    """Held while something that all hosts share is made: "setup", or the base of one release."""
+    descriptor = _lock(paths.locks / what, wait=True)
     try:
         yield
     finally:

@@ -16,6 +16,7 @@ import attrs
 from tests.lab import keys, mounts, recipe
 from tests.lab.commands import run_to_file
 from tests.lab.paths import LabPaths, host_name
+from tests.lab.ports import is_listening
 from tests.lab.processes import ProcessId
 
 BOOT_SCRIPT = Path(__file__).with_name("boot.sh")
@@ -108,6 +109,11 @@ class Machine:
         processes = [ProcessId.of(number) for number in (supervisor, leader)]
         if processes[0] is None or processes[1] is None:
             raise self._boot_error("ended right after its boot")
+        if not private_network and not is_listening(
+            self.paths.address(self.number), self.paths.port
+        ):
+            self.stop()
+            raise self._boot_error(f"its sshd does not listen on port {self.paths.port}")
         state = MachineState(
             supervisor=processes[0], leader=processes[1], release=release, keep=keep
         )
@@ -153,7 +159,7 @@ class Machine:
         etc = self.root / "etc"
         recipe.write(etc / "hostname", f"{name}\n")
         recipe.write(etc / "hosts", f"127.0.0.1 localhost\n{address} {name}\n")
-        listen = f"ListenAddress {address}\n"
+        listen = f"ListenAddress {address}\nPort {self.paths.port}\n"
         recipe.write(etc / "ssh/sshd_config.d/lab-address.conf", listen)
         key = self.paths.host_key(self.number)
         host_key = etc / "ssh/ssh_host_ed25519_key"

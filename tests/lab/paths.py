@@ -87,6 +87,18 @@ class LabPaths:
         """Where the lab's own inspection connects from, so that sshd's log tells it apart."""
         return f"127.0.{self.subnet}.254"
 
+    @property
+    def port(self) -> int:
+        """The port of every host's sshd, decided when the lab is set up."""
+        try:
+            return int(self.port_file.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return 22
+
+    @property
+    def port_file(self) -> Path:
+        return self.state / "port"
+
     def create(self) -> None:
         for folder in (self.state, self.bases, self.machines, self.locks, self.cgroup):
             folder.mkdir(parents=True, exist_ok=True)
