@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         TargetError,
         UnknownValueError,
     )
+    from cfgdsl.core.facts import CustomFact, Facts, custom_fact
     from cfgdsl.core.fields import Field, field, key
     from cfgdsl.core.footprint import Footprint
     from cfgdsl.core.host import Become, Host
@@ -32,9 +33,8 @@ if TYPE_CHECKING:
     from cfgdsl.core.resource import Resource, resource
     from cfgdsl.core.secret import Secret
     from cfgdsl.core.values import AbsPath, Argv, Env, FileContent, Mode, Name, Owner
-    from cfgdsl.engine.declare import component, configure, custom_fact, project, template
+    from cfgdsl.engine.declare import component, configure, project, template
     from cfgdsl.engine.events import Event
-    from cfgdsl.engine.hostfacts import Facts
     from cfgdsl.engine.project import Project, load
     from cfgdsl.engine.run import Run
 
@@ -51,7 +51,8 @@ _HOME = {
     "Diagnostic": "core.errors",
     "Env": "core.values",
     "Event": "engine.events",
-    "Facts": "engine.hostfacts",
+    "CustomFact": "core.facts",
+    "Facts": "core.facts",
     "Field": "core.fields",
     "FileContent": "core.values",
     "Footprint": "core.footprint",
@@ -76,7 +77,7 @@ _HOME = {
     "command_ok": "core.condition",
     "component": "engine.declare",
     "configure": "engine.declare",
-    "custom_fact": "engine.declare",
+    "custom_fact": "core.facts",
     "exists": "core.condition",
     "field": "core.fields",
     "key": "core.fields",

@@ -1,0 +1,152 @@
+"""What a configuration module says besides its resources: project, configure, template."""
+
+import posixpath
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextvars import ContextVar
+from typing import Any, Generic, TypeVar
+
+import attrs
+
+from cfgdsl.core.content import Template
+from cfgdsl.core.errors import ConfigurationError, Diagnostic
+from cfgdsl.core.host import Host, unknown_name
+from cfgdsl.core.origin import Origin, capture_origin
+from cfgdsl.engine.collect import Component, component
+
+T = TypeVar("T")
+
+__all__ = ["Component", "Configured", "Declarations", "component", "configure", "project", "template"]
+
+
+class Configured(Mapping[str, T], Generic[T]):
+    """A function that `@configure` decorates: its results by host name, each evaluated when asked."""
+
+    def __init__(
+        self, function: Callable[[Any], T], hosts: tuple[Host[Any], ...], origin: Origin
+    ) -> None:
+        self.function = function
+        self.hosts: dict[str, Host[Any]] = {host.name: host for host in hosts}
+        self.origin = origin
+        self.evaluate: Callable[[Configured[T], Host[Any]], T] | None = None
+        """Set by the project that evaluates it."""
+
+    def __getitem__(self, name: str) -> T:
+        if name not in self.hosts:
+            raise unknown_name(f"host of {self.function.__name__}", name, self.hosts)
+        if self.evaluate is None:
+            raise ConfigurationError(
+                Diagnostic(
+                    summary=f"{self.function.__name__}[{name!r}] is read before it is evaluated",
+                    detail="While the module loads, no @configure function has run yet.",
+                    hint="Read it inside another @configure function.",
+                    origins=(capture_origin(), self.origin),
+                )
+            )
+        return self.evaluate(self, self.hosts[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.hosts)
+
+    def __len__(self) -> int:
+        return len(self.hosts)
+
+    def __repr__(self) -> str:
+        return f"<configured {self.function.__name__} on {len(self.hosts)} hosts>"
+
+
+@attrs.define
+class Declarations:
+    """What one load of a configuration has declared."""
+
+    project: str | None = None
+    secrets: Any = None
+    configured: list[Configured[Any]] = attrs.field(factory=list)
+    problems: list[Diagnostic] = attrs.field(factory=list)
+
+
+loading: ContextVar[Declarations | None] = ContextVar("cfgdsl_loading", default=None)
+"""The load that goes on now; None: decorators register nothing."""
+
+
+def project(name: str, *, secrets: Mapping[str, Any] | None = None) -> None:
+    """Name the configuration: the owner of what it makes, in the records of its hosts.
+
+    `secrets` is where ``Secret("name")`` looks: a mapping of names to text or to other secrets.
+
+    >>> project("acme-web")
+    """
+    bad = not name or len(name) > 64 or not all(c.isalnum() or c in "-_." for c in name)
+    if bad or name.startswith((".", "-")):
+        raise ConfigurationError(
+            Diagnostic(
+                summary=f"bad project name {name!r}",
+                detail="Letters, digits, '-', '_' and '.', at most 64, starting with a letter or digit.",
+                origins=(capture_origin(),),
+            )
+        )
+    declarations = loading.get()
+    if declarations is not None:
+        declarations.project = name
+        declarations.secrets = secrets
+
+
+def configure(
+    hosts: Host[Any] | Iterable[Host[Any]],
+) -> Callable[[Callable[[Any], T]], Configured[T]]:
+    """Run the decorated function once for each host; what it declares belongs to that host.
+
+    The decorated name is a mapping from host name to what the function returned for that host.
+
+    >>> @configure([Host("web1"), Host("web2")])
+    ... def web(host):
+    ...     pass
+    >>> list(web)
+    ['web1', 'web2']
+    """
+    origin = capture_origin()
+    given = (hosts,) if isinstance(hosts, Host) else tuple(hosts)
+    problems = _bad_hosts(given, origin)
+    if problems:
+        raise ConfigurationError(*problems)
+
+    def decorate(function: Callable[[Any], T]) -> Configured[T]:
+        configured = Configured(function, given, origin)
+        declarations = loading.get()
+        if declarations is not None:
+            declarations.configured.append(configured)
+        return configured
+
+    return decorate
+
+
+def _bad_hosts(hosts: tuple[Any, ...], origin: Origin) -> list[Diagnostic]:
+    if not hosts:
+        return [
+            Diagnostic(
+                summary="@configure got no hosts",
+                hint="Give it at least one Host, or remove the function.",
+                origins=(origin,),
+            )
+        ]
+    wrong = [host for host in hosts if not isinstance(host, Host)]
+    if wrong:
+        return [
+            Diagnostic(
+                summary=f"@configure takes hosts, not {type(wrong[0]).__name__} {wrong[0]!r}",
+                hint='Write @configure([Host("web1")]).',
+                origins=(origin,),
+            )
+        ]
+    return []
+
+
+def template(path: str, /, **variables: Any) -> Template:  # noqa: ANN401 - any template variable
+    """The content that a jinja2 template renders, from a path relative to the declaring module.
+
+    Undefined variables are errors; the template's last newline is kept.
+
+    >>> template("/etc/site.conf.j2", workers=2).path
+    '/etc/site.conf.j2'
+    """
+    folder = posixpath.dirname(capture_origin().file)
+    return Template(posixpath.normpath(posixpath.join(folder, path)), tuple(sorted(variables.items())))

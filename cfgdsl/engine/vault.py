@@ -1,0 +1,146 @@
+"""Where the values of secrets are fetched and kept: memory only, each fetched once per run.
+
+The one module that turns references into values, and the one that finds values in text to take them
+out again.
+"""
+
+import base64
+import json
+import os
+import subprocess
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from cfgdsl.core.errors import ConfigurationError, Diagnostic
+from cfgdsl.core.secret import Secret, redact, reveal, secrets_in
+
+Ask = Callable[[str], str | None]
+
+_COMMAND_TIMEOUT = 60
+_MIN_SCRUBBED = 4
+"""Shorter values are not searched for in output: they would hit everywhere."""
+
+
+class Vault:
+    """Fetches secrets when a run needs them."""
+
+    def __init__(self, store: Mapping[str, Any] | None = None, ask: Ask | None = None) -> None:
+        self._store = store or {}
+        self._ask = ask
+        self._values: dict[Secret, str] = {}
+        self._needles: dict[str, str] = {}
+
+    def value(self, secret: Secret) -> str:
+        """The value; raises `ConfigurationError` that says how to provide it."""
+        if secret not in self._values:
+            value = self._fetch(secret)
+            self._values[secret] = value
+            self._needles.update((form, f"({_label(secret)})") for form in _forms(value))
+        return self._values[secret]
+
+    def reveal(self, text: str) -> str:
+        """`text` with every reference replaced by its value."""
+        found = secrets_in(text)
+        return reveal(text, {s: self.value(s) for s in found}) if found else text
+
+    def reveal_json(self, data: Any) -> Any:  # noqa: ANN401 - any JSON value
+        """JSON with every reference in its texts replaced: for the channel to a host, only."""
+        if isinstance(data, str):
+            return self.reveal(data)
+        if isinstance(data, list | tuple):
+            return [self.reveal_json(item) for item in data]
+        if isinstance(data, dict):
+            return {key: self.reveal_json(item) for key, item in data.items()}
+        return data
+
+    def scrub(self, text: str) -> str:
+        """`text` without the value of any secret fetched so far, in any common spelling."""
+        for needle, label in self._needles.items():
+            if needle in text:
+                text = text.replace(needle, label)
+        return redact(text)
+
+    def scrub_json(self, data: Any) -> Any:  # noqa: ANN401
+        """JSON with all its texts scrubbed."""
+        if isinstance(data, str):
+            return self.scrub(data)
+        if isinstance(data, list | tuple):
+            return [self.scrub_json(item) for item in data]
+        if isinstance(data, dict):
+            return {key: self.scrub_json(item) for key, item in data.items()}
+        return data
+
+    def _fetch(self, secret: Secret) -> str:
+        fetch = getattr(self, f"_from_{secret.source}")
+        value: str | None = fetch(secret.argument)
+        if value is None:
+            raise ConfigurationError(
+                Diagnostic(summary=f"{secret!r} has no value", hint=_HINTS[secret.source])
+            )
+        return value
+
+    def _from_env(self, name: str) -> str | None:
+        return os.environ.get(name)
+
+    def _from_file(self, path: str) -> str | None:
+        try:
+            return Path(path).expanduser().read_text().removesuffix("\n")
+        except OSError as error:
+            raise ConfigurationError(
+                Diagnostic(summary=f"cannot read the secret in {path}: {error.strerror}")
+            ) from None
+
+    def _from_command(self, argument: str) -> str | None:
+        argv = json.loads(argument)
+        try:
+            done = subprocess.run(  # noqa: S603 - the user's own argv, no shell
+                argv, capture_output=True, text=True, check=False, timeout=_COMMAND_TIMEOUT
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise ConfigurationError(
+                Diagnostic(summary=f"cannot run {argv[0]} for a secret: {error}")
+            ) from None
+        if done.returncode != 0:
+            raise ConfigurationError(
+                Diagnostic(
+                    summary=f"{argv[0]}, which gives a secret, exited with {done.returncode}",
+                    detail=done.stderr[-500:],
+                )
+            )
+        return done.stdout.removesuffix("\n")
+
+    def _from_prompt(self, question: str) -> str | None:
+        return self._ask(question) if self._ask is not None else None
+
+    def _from_store(self, name: str) -> str | None:
+        value = self._store.get(name)
+        return self.value(value) if isinstance(value, Secret) else value
+
+
+_HINTS = {
+    "env": "Set the environment variable.",
+    "file": "Put the value into the file.",
+    "command": "Make the command print the value.",
+    "prompt": "Run it on a terminal, where it can be asked for.",
+    "store": "Add it to project(..., secrets={...}).",
+}
+
+
+def _label(secret: Secret) -> str:
+    return f"secret {secret.source} {secret.argument}"
+
+
+def _forms(value: str) -> list[str]:
+    """The spellings in which a value may turn up: plain, JSON, URL, base64, each line of it."""
+    raw = value.encode()
+    forms = {
+        value,
+        json.dumps(value)[1:-1],
+        quote(value, safe=""),
+        base64.b64encode(raw).decode(),
+        base64.urlsafe_b64encode(raw).decode(),
+        *(line for line in value.splitlines() if len(line) >= 8),
+    }
+    return sorted((f for f in forms if len(f) >= _MIN_SCRUBBED), key=len, reverse=True)
