@@ -10,7 +10,7 @@ from collections.abc import Callable
 from tests.lab import base, mounts
 from tests.lab.commands import LabCommandError
 from tests.lab.guard import await_session_end
-from tests.lab.lab import Lab, known_hosts, sweep
+from tests.lab.lab import Lab, known_hosts, purge, sweep
 from tests.lab.lease import Lease, holder, shared_lock
 from tests.lab.machine import BootError, Machine
 from tests.lab.paths import MAX_HOSTS, LabPaths, host_name
@@ -62,8 +62,8 @@ def reset(paths: LabPaths, options: argparse.Namespace) -> int:
     return _report_taken(paths, taken) or int(bool(down_hosts))
 
 
-def down(paths: LabPaths, _options: argparse.Namespace) -> int:
-    """Stop all hosts that no one has leased."""
+def down(paths: LabPaths, options: argparse.Namespace) -> int:
+    """Stop all hosts that no one has leased; --purge also removes the bases and keys."""
     require()
     taken = []
     for number in known_hosts(paths):
@@ -77,6 +77,8 @@ def down(paths: LabPaths, _options: argparse.Namespace) -> int:
         with shared_lock(paths, "setup"):
             mounts.remove_machine_mounts(paths)
             paths.port_file.unlink(missing_ok=True)
+            if options.purge:
+                purge(paths)
     return _report_taken(paths, taken)
 
 
@@ -135,7 +137,8 @@ def _parser() -> argparse.ArgumentParser:
     starting = command("up", up, "have N hosts running")
     resetting = command("reset", reset, "give hosts a pristine disk (all that run)")
     resetting.add_argument("host", nargs="*")
-    command("down", down, "stop all hosts")
+    stopping = command("down", down, "stop all hosts")
+    stopping.add_argument("--purge", action="store_true", help="remove all that the lab has made")
     command("status", status, "list the hosts")
     command("ssh-config", ssh_config, "print the ssh_config of the lab")
     holding = command("hold", hold, "run a command with N leased hosts")

@@ -8,13 +8,14 @@ half-made one is never used, and a host that runs keeps the layers that it was s
 import hashlib
 import re
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from tests.lab import keys, packages, recipe
 from tests.lab.commands import CHROOT_ENVIRONMENT, run, run_in_root
-from tests.lab.mounts import mount_overlay, unmount
+from tests.lab.mounts import mount_overlay, mounted_below, unmount
 from tests.lab.paths import LabPaths
 
 DEFAULT_RELEASE = "bookworm"
@@ -82,9 +83,11 @@ def _debootstrap(root: Path, release: str) -> None:
 
 @contextmanager
 def _under_construction(final: Path) -> Iterator[Path]:
-    fresh = final.with_name(f".{final.name}.new")
-    _remove(fresh)
-    fresh.mkdir(mode=0o755)
+    for leftover in final.parent.glob(f".{final.name}.*"):
+        _remove(leftover)
+    # A name of its own each time: of a killed build, debootstrap's children may still be writing.
+    fresh = Path(tempfile.mkdtemp(prefix=f".{final.name}.", dir=final.parent))
+    fresh.chmod(0o755)  # It becomes the `/` of the hosts.
     yield fresh
     fresh.rename(final)
 
@@ -93,7 +96,6 @@ def _under_construction(final: Path) -> Iterator[Path]:
 def _overlay(upper: Path, lower: Path) -> Iterator[Path]:
     """`lower` as seen through the new layer `upper`, mounted while the block runs."""
     scratch = upper.with_name(f"{upper.name}.scratch")
-    _remove(scratch)
     root, work = scratch / "root", scratch / "work"
     root.mkdir(parents=True)
     work.mkdir()
@@ -107,13 +109,9 @@ def _overlay(upper: Path, lower: Path) -> Iterator[Path]:
 
 def _remove(leftover: Path) -> None:
     """Clear what an interrupted build left, its mounts first: rmtree would empty them too."""
-    if not leftover.exists():
-        return
-    for line in reversed(Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()):
-        point = Path(line.split(" ")[4])
-        if point.is_relative_to(leftover):
-            run(["umount", point])
-    shutil.rmtree(leftover)
+    for point in mounted_below(leftover):
+        run(["umount", point])
+    shutil.rmtree(leftover, ignore_errors=True)
 
 
 def _digest(*parts: str) -> str:

@@ -1,6 +1,7 @@
 """The lab as a session uses it: lease hosts, reset them, give them back as they were found."""
 
 import os
+import shutil
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -207,6 +208,17 @@ def sweep(paths: LabPaths) -> list[int]:
                 lease.release()
                 swept.append(number)
     return swept
+
+
+def purge(paths: LabPaths) -> None:
+    """Remove all that the lab has made, once no host runs and nothing is mounted."""
+    mounted = mounts.mounted_below(paths.state)
+    if mounted:
+        raise RuntimeError(f"still mounted: {', '.join(map(str, mounted))}")
+    for made in (paths.bases, paths.machines, paths.keys, paths.control_sockets):
+        shutil.rmtree(made)
+    for file in (paths.ssh_config, paths.known_hosts):
+        file.unlink(missing_ok=True)
 
 
 def _together(action: Callable[[int], object], numbers: Sequence[int]) -> None:

@@ -12,6 +12,12 @@ def is_mount(point: Path) -> bool:
     return str(point) in _mount_points()
 
 
+def mounted_below(folder: Path) -> list[Path]:
+    """What is mounted in `folder`, innermost first: removing it before would empty the mounts."""
+    points = (Path(point) for point in _mount_points())
+    return sorted((point for point in points if point.is_relative_to(folder)), reverse=True)
+
+
 def mount_overlay(point: Path, *, lower: list[Path], upper: Path, work: Path) -> None:
     layers = ":".join(str(layer) for layer in lower)
     options = f"lowerdir={layers},upperdir={upper},workdir={work}"
