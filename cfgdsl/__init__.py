@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from cfgdsl.core.values import AbsPath, Argv, Env, FileContent, Mode, Name, Owner
     from cfgdsl.engine.declare import component, configure, project, template
     from cfgdsl.engine.events import Event
-    from cfgdsl.engine.project import Project, load
+    from cfgdsl.engine.options import Options
+    from cfgdsl.engine.project import CommandResult, Project, load
     from cfgdsl.engine.run import Run
 
 _HOME = {
@@ -43,6 +44,8 @@ _HOME = {
     "Answers": "core.probes",
     "Argv": "core.values",
     "Become": "core.host",
+    "CommandResult": "engine.project",
+    "Options": "engine.options",
     "CfgdslError": "core.errors",
     "Change": "core.diff",
     "Condition": "core.condition",

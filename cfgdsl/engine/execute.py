@@ -1,0 +1,140 @@
+"""Execution of one host's plan: send its steps, decide what was left open, prove, report.
+
+The runner works through the steps by itself; this is the controller's half of that conversation.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import attrs
+
+from cfgdsl.core.content import Content
+from cfgdsl.core.decide import decide_open, differences
+from cfgdsl.core.errors import ImpossibleError
+from cfgdsl.core.ops import Op, Put
+from cfgdsl.core.plan import HostPlan, Step
+from cfgdsl.core.predict import Identity
+from cfgdsl.core.probes import Answer, is_error
+from cfgdsl.core.resource import Resource
+from cfgdsl.engine.contents import Contents
+from cfgdsl.engine.events import HostDone, Listener, StepDone, StepOutput, StepStarted
+from cfgdsl.engine.run import WELL
+from cfgdsl.engine.vault import Vault
+from cfgdsl.targets.session import Session
+
+
+@attrs.frozen(kw_only=True)
+class HostExecution:
+    """What executing one host's plan takes."""
+
+    run: str
+    project: str | None
+    plan: HostPlan
+    resources: Mapping[int, Resource]
+    contents: Contents
+    vault: Vault
+    identity: Identity
+    emit: Listener
+
+    def execute(self, session: Session) -> bool:
+        """Execute the plan; whether every step ended well. Raises `TargetError`."""
+        steps = [self.vault.reveal_json(wire_step(step)) for step in self.plan.steps]
+        contents = self._contents()
+        ok = True
+        for message in session.execute(
+            run=self.run,
+            project=self.project,
+            steps=steps,
+            contents=[(c.sha256, c.size) for c in contents.values()],
+            stream=self.contents.stream,
+        ):
+            step = self.plan.steps[message["step"]]
+            match message["event"]:
+                case "started":
+                    self.emit(StepStarted(host=self.plan.host, step=step))
+                case "output":
+                    text = self.vault.scrub(str(message.get("text", "")))
+                    self.emit(StepOutput(host=self.plan.host, step=step, text=text))
+                case "observed":
+                    session.resolve({str(step.id): self._resolve(step, message)})
+                case "done":
+                    ok = self._done(step, message) and ok
+        self.emit(HostDone(host=self.plan.host, ok=ok))
+        return ok
+
+    def _contents(self) -> dict[str, Content]:
+        """Every content that a step may write, open ones included."""
+        found: dict[str, Content] = {}
+        for step in self.plan.steps:
+            for content in (*_op_contents(step.ops or ()), *_field_contents(step)):
+                found[content.sha256] = content
+        return found
+
+    def _resolve(self, step: Step, message: dict[str, Any]) -> dict[str, Any]:
+        """The decision on a step that the runner cannot take by itself."""
+        answers = message["answers"]
+        resource = self.resources[step.id]
+        failed = next((a["error"] for a in answers if isinstance(a, dict) and is_error(a)), None)
+        if failed is not None:
+            return {"done": "failed", "detail": {"error": str(failed)}}
+        try:
+            if message["phase"] == "before":
+                return self._open(step, resource, answers)
+            left = differences(resource, step.probes, answers)
+        except ImpossibleError as error:
+            return {"done": "failed", "detail": {"error": error.summary, "hint": error.hint}}
+        if not left:
+            return {"done": "changed"}
+        return {"done": "unproven", "detail": {"differences": list(left)}}
+
+    def _open(self, step: Step, resource: Resource, answers: list[Answer]) -> dict[str, Any]:
+        decision = decide_open(resource, step.probes, answers, self.identity)
+        if decision is None:
+            return {"done": "unneeded"}
+        ops = self.vault.reveal_json([op.to_json() for op in decision.ops])
+        return {"ops": ops, "want": decision.want}
+
+    def _done(self, step: Step, message: dict[str, Any]) -> bool:
+        detail = self.vault.scrub_json(message.get("detail") or {})
+        outcome = message["outcome"]
+        self.emit(
+            StepDone(
+                host=self.plan.host,
+                step=step,
+                outcome=outcome,
+                seconds=float(message.get("seconds") or 0.0),
+                detail=detail,
+            )
+        )
+        return outcome in WELL
+
+
+def wire_step(step: Step) -> dict[str, Any]:
+    """A step as the runner takes it (`cfgdsl.runner.wire.STEP`)."""
+    data: dict[str, Any] = {
+        "id": step.id,
+        "name": step.identity,
+        "probes": [probe.to_json() for probe in step.probes],
+        "ops": None if step.ops is None else [op.to_json() for op in step.ops],
+    }
+    optional = {
+        "after": list(step.after),
+        "causes": list(step.triggers),
+        "locks": list(step.locks),
+        "before": step.before,
+        "want": step.want,
+        "retries": step.retries,
+        "timeout": step.timeout,
+        "refresh": step.refresh,
+        "always": step.always,
+    }
+    return {**data, **{name: value for name, value in optional.items() if value}}
+
+
+def _op_contents(ops: tuple[Op, ...]) -> Iterator[Content]:
+    return (op.content for op in ops if isinstance(op, Put))
+
+
+def _field_contents(step: Step) -> Iterator[Content]:
+    if step.is_open:
+        yield from (c.after for c in step.fields if isinstance(c.after, Content))

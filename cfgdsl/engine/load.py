@@ -1,0 +1,130 @@
+"""Loading a configuration: runs the user's module and keeps what it declares. Talks to no host."""
+
+import os
+import stat
+import sys
+import threading
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import CodeType, ModuleType
+
+from cfgdsl.core.errors import CfgdslError, ConfigurationError, Diagnostic
+from cfgdsl.core.origin import Origin
+from cfgdsl.engine.declare import Declarations, loading
+
+_MODULE = "__cfgdsl_config__"
+_lock = threading.Lock()
+"""sys.path and sys.modules belong to the process: one load at a time."""
+
+
+def load_declarations(file: str | Path) -> Declarations:
+    """Run the module and return what it declared; raises `ConfigurationError`."""
+    path = Path(file).absolute()
+    code = _compile(path)
+    _refuse_writable_by_others(path)
+    declarations = Declarations()
+    with _lock, _importable(path.parent):
+        token = loading.set(declarations)
+        module = ModuleType(_MODULE)
+        module.__file__ = str(path)
+        sys.modules[_MODULE] = module
+        try:
+            exec(code, module.__dict__)  # noqa: S102 - running the user's configuration is the job
+        except CfgdslError as error:
+            declarations.problems.extend(error.diagnostics)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - the user's code may raise anything
+            declarations.problems.append(user_error(error, "the configuration"))
+        finally:
+            loading.reset(token)
+            sys.modules.pop(_MODULE, None)
+    if not declarations.configured and not declarations.problems:
+        declarations.problems.append(
+            Diagnostic(
+                summary=f"{path.name} configures no host",
+                hint="Decorate a function with @configure([Host(...)]).",
+                origins=(Origin(str(path), 1),),
+            )
+        )
+    return declarations
+
+
+def _compile(path: Path) -> CodeType:
+    try:
+        source = path.read_bytes()
+    except OSError as error:
+        raise ConfigurationError(
+            Diagnostic(
+                summary=f"cannot read {path.name}: {error.strerror}",
+                detail=f"It was looked for at {path}.",
+                hint="Name the file, or write a first one with `cfgdsl init`.",
+            )
+        ) from None
+    try:
+        return compile(source, str(path), "exec", dont_inherit=True)
+    except (SyntaxError, ValueError) as error:
+        line = getattr(error, "lineno", None) or 1
+        text = (getattr(error, "text", None) or "").rstrip()
+        raise ConfigurationError(
+            Diagnostic(
+                summary=f"syntax error: {getattr(error, 'msg', error)}",
+                detail=text.strip(),
+                origins=(Origin(str(path), line),),
+            )
+        ) from None
+
+
+def _refuse_writable_by_others(path: Path) -> None:
+    """Whoever may write the file, or put modules beside it, would run code as the caller."""
+    for each in (path, path.parent):
+        status = each.stat()
+        sticky = each == path.parent and bool(status.st_mode & stat.S_ISVTX)
+        if status.st_mode & stat.S_IWOTH and not sticky:
+            raise ConfigurationError(
+                Diagnostic(
+                    summary=f"{each} can be written by every user of this machine",
+                    detail="Whoever writes there would run code as you.",
+                    hint=f"chmod o-w {each}",
+                )
+            )
+        if status.st_uid not in {0, os.getuid()} and os.getuid() != 0:
+            raise ConfigurationError(
+                Diagnostic(
+                    summary=f"{each} belongs to another user (uid {status.st_uid})",
+                    hint="Copy the configuration into a folder of your own.",
+                )
+            )
+
+
+@contextmanager
+def _importable(folder: Path) -> Iterator[None]:
+    """Modules beside the configuration can be imported, after all installed ones, so that none is
+    replaced; they are forgotten afterwards, so that the next load runs them again."""
+    text = str(folder)
+    before = set(sys.modules)
+    sys.path.append(text)
+    try:
+        yield
+    finally:
+        sys.path.remove(text)
+        for name in set(sys.modules) - before:
+            if (getattr(sys.modules[name], "__file__", None) or "").startswith(text + os.sep):
+                del sys.modules[name]
+
+
+def user_error(error: BaseException, what: str) -> Diagnostic:
+    """An exception of the user's code, with its traceback trimmed to the user's frames."""
+    own = str(Path(__file__).parents[1]) + os.sep
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if _is_users(f.filename, own)]
+    lines = [f"{f.filename}:{f.lineno} in {f.name}: {f.line or ''}".rstrip(": ") for f in frames]
+    last = frames[-1] if frames else None
+    return Diagnostic(
+        summary=f"{what} raised {type(error).__name__}: {error}",
+        detail="\n".join(lines[-10:-1]),
+        origins=(Origin(last.filename, last.lineno or 0, last.name),) if last else (),
+    )
+
+
+def _is_users(filename: str, own: str) -> bool:
+    return not filename.startswith((own, "<frozen", sys.base_prefix + os.sep + "lib"))
