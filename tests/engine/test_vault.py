@@ -1,0 +1,82 @@
+"""Secrets are fetched late, revealed only on purpose, and found in what hosts print."""
+
+import base64
+import json
+import urllib.parse
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cfgdsl import ConfigurationError, Secret
+from cfgdsl.engine.vault import Vault
+
+
+def test_each_source_gives_its_value(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CFGDSL_TEST_SECRET", "from-env")
+    (tmp_path / "s").write_text("from-file\n")
+    vault = Vault({"a": "from-store", "b": Secret.env("CFGDSL_TEST_SECRET")}, ask=lambda q: f"<{q}>")
+    assert vault.value(Secret.env("CFGDSL_TEST_SECRET")) == "from-env"
+    assert vault.value(Secret.file(str(tmp_path / "s"))) == "from-file"
+    assert vault.value(Secret.command(["printf", "from %s", "command"])) == "from command"
+    assert vault.value(Secret.prompt("Which?")) == "<Which?>"
+    assert vault.value(Secret("a")) == "from-store"
+    assert vault.value(Secret("b")) == "from-env"
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        Secret.env("CFGDSL_NO_SUCH_VARIABLE"),
+        Secret.file("/nonexistent/secret"),
+        Secret.command(["false"]),
+        Secret.command(["/nonexistent/command"]),
+        Secret.prompt("nobody is asked"),
+        Secret("unknown"),
+    ],
+)
+def test_a_secret_without_a_value_is_one_clear_error(secret: Secret) -> None:
+    with pytest.raises(ConfigurationError):
+        Vault().value(secret)
+
+
+def test_a_secret_is_fetched_once(tmp_path: Path) -> None:
+    path = tmp_path / "s"
+    path.write_text("first")
+    vault = Vault()
+    secret = Secret.file(str(path))
+    assert vault.value(secret) == "first"
+    path.write_text("second")
+    assert vault.value(secret) == "first"
+
+
+def test_references_in_nested_json_are_revealed() -> None:
+    vault = Vault({"p": "hunter22"})
+    data = {"env": {"P": f"x{Secret('p')}y"}, "argv": ["a", f"{Secret('p')}"], "n": 1}
+    assert vault.reveal_json(data) == {"env": {"P": "xhunter22y"}, "argv": ["a", "hunter22"], "n": 1}
+
+
+@given(value=st.text(min_size=4).filter(lambda v: v.strip() and "\ue000" not in v and "\ue001" not in v))
+def test_no_common_spelling_of_a_value_survives_scrubbing(value: str) -> None:
+    vault = Vault({"p": value})
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return
+    vault.value(Secret("p"))
+    for spelling in (
+        value,
+        json.dumps(value)[1:-1],
+        urllib.parse.quote(value, safe=""),
+        base64.b64encode(value.encode()).decode(),
+    ):
+        scrubbed = vault.scrub(f"[{spelling}]")
+        assert scrubbed.startswith("[")
+        assert spelling not in scrubbed or spelling in "(secret store p)"
+
+
+def test_each_long_line_of_a_secret_is_scrubbed() -> None:
+    vault = Vault({"key": "-----BEGIN KEY-----\nMIIEvQIBADANBg\n-----END KEY-----"})
+    vault.value(Secret("key"))
+    assert "MIIEvQIBADANBg" not in vault.scrub("error near MIIEvQIBADANBg in line 2")
