@@ -44,7 +44,9 @@ class Content:
         return as_text(self.data)
 
     def __str__(self) -> str:
-        return "(secret content)" if self.secret else f"{self.size} bytes, sha256 {self.sha256[:12]}"
+        return (
+            "(secret content)" if self.secret else f"{self.size} bytes, sha256 {self.sha256[:12]}"
+        )
 
 
 def as_text(data: bytes) -> str | None:
@@ -70,6 +72,7 @@ class Template:
 
     path: str
     variables: tuple[tuple[str, object], ...] = attrs.field(repr=False)
+
 
 @attrs.frozen
 class Text:

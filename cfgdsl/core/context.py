@@ -7,10 +7,10 @@ from typing import Any, Protocol
 class Collecting(Protocol):
     """What a declaration sees of the engine while the user's function runs for one host."""
 
-    def add(self, resource: Any) -> None:  # noqa: ANN401 - `Resource` imports this module
+    def add(self, resource: Any) -> None:
         """Take in one declared resource."""
 
-    def facts(self, host: Any) -> Any:  # noqa: ANN401 - `Host` imports this module
+    def facts(self, host: Any) -> Any:
         """The facts of a host, fetched when first asked for."""
 
 

@@ -89,7 +89,9 @@ def network_facts(raw: dict[str, Any]) -> NetworkFacts:
         if "name" in i
     ]
     mounts = [
-        _typed(Mount, m) for m in _objects(raw.get("mounts")) if {"path", "device", "fstype"} <= set(m)
+        _typed(Mount, m)
+        for m in _objects(raw.get("mounts"))
+        if {"path", "device", "fstype"} <= set(m)
     ]
     return attrs.evolve(facts, interfaces=tuple(interfaces), mounts=tuple(mounts))
 
@@ -98,7 +100,7 @@ def _objects(value: object) -> list[dict[str, Any]]:
     return [v for v in value if isinstance(v, dict)] if isinstance(value, list) else []
 
 
-def _typed(cls: Any, raw: dict[str, Any]) -> Any:  # noqa: ANN401 - one of the classes above
+def _typed(cls: Any, raw: dict[str, Any]) -> Any:
     kinds: dict[Any, tuple[type, ...]] = {
         str: (str,),
         int: (int,),
@@ -146,7 +148,7 @@ class _Facts:
         self._network: NetworkFacts | None = None
         self._custom: dict[Any, Any] = {}
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - typed for checkers below
+    def __getattr__(self, name: str) -> Any:
         if name in _BASIC:
             return getattr(self._basic, name)
         if name in _NETWORK:
@@ -191,3 +193,13 @@ if TYPE_CHECKING:
 
 else:
     Facts = _Facts
+
+
+def lazy_facts(
+    basic: BasicFacts,
+    fetch_network: Callable[[], NetworkFacts],
+    ask: Callable[[Sequence[Probe]], Sequence[Answer]],
+) -> Facts:
+    """The facts of one host, the dear ones fetched by `fetch_network` and `ask` when first read."""
+    facts: Any = _Facts(basic, fetch_network, ask)
+    return facts  # type: ignore[no-any-return]

@@ -57,7 +57,7 @@ class FieldSpec:
     """Not observed and not compared: it says how to apply, not what should be."""
 
 
-def field(*, default: Any = REQUIRED, kw_only: bool = True, how: bool = False) -> Any:  # noqa: ANN401
+def field(*, default: Any = REQUIRED, kw_only: bool = True, how: bool = False) -> Any:
     """A field of a resource type.
 
     State fields are observed, compared and recorded; `how=True` marks one that only says how to
@@ -66,6 +66,6 @@ def field(*, default: Any = REQUIRED, kw_only: bool = True, how: bool = False) -
     return FieldSpec(default=default, kw_only=kw_only, how=how)
 
 
-def key(*, default: Any = REQUIRED, kw_only: bool = False) -> Any:  # noqa: ANN401
+def key(*, default: Any = REQUIRED, kw_only: bool = False) -> Any:
     """A field that identifies the resource on its target; not compared."""
     return FieldSpec(default=default, kw_only=kw_only, is_key=True)

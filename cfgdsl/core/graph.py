@@ -94,7 +94,7 @@ def with_awaits(graph: Graph, missing: Iterable[tuple[int, str]]) -> Graph:
 
 
 def resolve(
-    value: Any,  # noqa: ANN401 - a resource, an output, an identity or a component
+    value: Any,
     position: Mapping[str, int],
     components: Mapping[str, Sequence[str]],
     user: Resource,

@@ -30,12 +30,12 @@ class DataView(Mapping[str, Any]):
     def __init__(self, values: Mapping[str, Any]) -> None:
         self._values = dict(values)
 
-    def __getitem__(self, key: str) -> Any:  # noqa: ANN401 - user data has any type
+    def __getitem__(self, key: str) -> Any:
         if key in self._values:
             return self._values[key]
         raise unknown_name("host data", key, self._values)
 
-    def __getattr__(self, key: str) -> Any:  # noqa: ANN401
+    def __getattr__(self, key: str) -> Any:
         if key.startswith("__"):
             raise AttributeError(key)
         return self[key]
@@ -43,11 +43,11 @@ class DataView(Mapping[str, Any]):
     def __contains__(self, key: object) -> bool:
         return key in self._values
 
-    def get(self, key: str, default: Any = None) -> Any:  # noqa: ANN401
+    def get(self, key: str, default: Any = None) -> Any:
         """The value of `key`, or `default` when it is not there."""
         return self._values.get(key, default)
 
-    def __iter__(self) -> Any:  # noqa: ANN401
+    def __iter__(self) -> Any:
         return iter(self._values)
 
     def __len__(self) -> int:
@@ -100,7 +100,7 @@ def _commands(value: Iterable[Iterable[str]]) -> tuple[tuple[str, ...], ...]:
     return tuple(tuple(command) for command in value)
 
 
-def _as_data(value: Any) -> Any:  # noqa: ANN401
+def _as_data(value: Any) -> Any:
     return DataView(value) if isinstance(value, dict) else value
 
 
@@ -181,7 +181,7 @@ class Host(Generic[Data]):
         become: "Become | str | bool | None" = None,
         python: str | None = None,
         tags: Iterable[str] = (),
-        data: Any = None,  # noqa: ANN401
+        data: Any = None,
     ) -> "Host[Any]":
         """This machine; with a `root` other than ``/``, only files, inside that directory.
 
@@ -189,7 +189,12 @@ class Host(Generic[Data]):
         '/tmp/demo'
         """
         return Host(
-            name, root=root, become=become, python=python, tags=tags, data={} if data is None else data
+            name,
+            root=root,
+            become=become,
+            python=python,
+            tags=tags,
+            data={} if data is None else data,
         )
 
     @property

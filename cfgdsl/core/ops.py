@@ -120,6 +120,4 @@ def describe(op: Op) -> str:
     return f"{op.kind.replace('_', ' ')} {getattr(op, 'path', '')}"
 
 
-KINDS: Mapping[str, type[Op]] = {
-    cls.kind: cls for cls in (Put, Mkdir, Link, SetAttrs, Remove, Run)
-}
+KINDS: Mapping[str, type[Op]] = {cls.kind: cls for cls in (Put, Mkdir, Link, SetAttrs, Remove, Run)}

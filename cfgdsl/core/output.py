@@ -21,7 +21,7 @@ class Output(Generic[T]):
 
     def __init__(
         self,
-        source: Any,  # noqa: ANN401 - a Resource, which imports this module
+        source: Any,
         name: str,
         functions: tuple[Callable[[Any], Any], ...] = (),
     ) -> None:
@@ -36,7 +36,7 @@ class Output(Generic[T]):
         """The output that `function` makes of this one, once it is known."""
         return Output(self.source, self.name, (*self.functions, function))
 
-    def resolve(self, raw: Any) -> Any:  # noqa: ANN401
+    def resolve(self, raw: Any) -> Any:
         """The value, from what the run has brought."""
         for function in self.functions:
             raw = function(raw)

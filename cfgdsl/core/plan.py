@@ -99,13 +99,13 @@ class Step:
         }
 
 
-def _without_digest(data: dict[str, Any], secret: bool) -> dict[str, Any]:  # noqa: FBT001
+def _without_digest(data: dict[str, Any], secret: bool) -> dict[str, Any]:
     if not secret:
         return data
     return {k: v for k, v in data.items() if k not in {"sha256", "size", "unless"}}
 
 
-def shown(value: Any) -> Any:  # noqa: ANN401 - any field value
+def shown(value: Any) -> Any:
     """A field value as JSON that people may see."""
     match value:
         case Content(secret=True):
@@ -166,9 +166,7 @@ class HostPlan:
             "machine_id": self.machine_id,
             "steps": [step.to_json() for step in self.steps],
             "unchanged": self.unchanged,
-            "skipped": [
-                {"identity": s.identity, "condition": s.condition} for s in self.skipped
-            ],
+            "skipped": [{"identity": s.identity, "condition": s.condition} for s in self.skipped],
             "notes": [diagnostic_to_json(d) for d in self.notes],
             "problems": [diagnostic_to_json(d) for d in self.problems],
         }

@@ -221,7 +221,7 @@ class _Planner:
             names = {key.partition(":")[2] for key in change.desired.footprint().writes}
             self.world.blur(p for p in probes if not names.isdisjoint(_subjects(p)))
 
-    def add_step(self, resource: Resource, **values: Any) -> Step:  # noqa: ANN401 - Step's fields
+    def add_step(self, resource: Resource, **values: Any) -> Step:
         """Append a step that `resource` is behind."""
         identity = values.pop("identity", resource.identity)
         step = Step(
@@ -241,7 +241,7 @@ class _Planner:
         self.tasks.note(step, resource)
         return step
 
-    def positions(self, value: Any, resource: Resource) -> list[int]:  # noqa: ANN401
+    def positions(self, value: Any, resource: Resource) -> list[int]:
         """The resources that a reference of `resource` stands for."""
         return resolve(value, self.graph.position, self.request.components, resource)[0]
 

@@ -39,8 +39,17 @@ class Identity:
 class World:
     """Answers to probes, as the steps applied so far will leave them.
 
-    >>> world = World({Stat("/srv", follow=True): {"kind": "dir", "mode": 0o755,
-    ...                "owner": "root", "group": "root"}, Stat("/srv/www"): None})
+    >>> world = World(
+    ...     {
+    ...         Stat("/srv", follow=True): {
+    ...             "kind": "dir",
+    ...             "mode": 0o755,
+    ...             "owner": "root",
+    ...             "group": "root",
+    ...         },
+    ...         Stat("/srv/www"): None,
+    ...     }
+    ... )
     >>> world.apply(Mkdir("/srv/www", mode=0o750))
     >>> world.answer(Stat("/srv/www"))["mode"] == 0o750
     True
@@ -82,16 +91,24 @@ class World:
                 return Unknown("not asked") if _is_link(answer) else answer
             return self._base.get(probe, Unknown("not asked"))
         if follow and isinstance(node.stat, dict) and _is_link(node.stat) and depth < _MAX_LINKS:
-            target = posixpath.normpath(posixpath.join(posixpath.dirname(path), node.stat["target"]))
+            target = posixpath.normpath(
+                posixpath.join(posixpath.dirname(path), node.stat["target"])
+            )
             return self._stat(target, follow=True, depth=depth + 1)
         return node.stat
 
     def _read(self, probe: Read) -> Answer | Unknown:
         node = self._nodes.get(probe.path)
         if node is None:
-            return None if self._under_removed(probe.path) else self._base.get(probe, Unknown("not asked"))
+            return (
+                None
+                if self._under_removed(probe.path)
+                else self._base.get(probe, Unknown("not asked"))
+            )
         if isinstance(node.content, Unknown):
-            return self._base.get(probe, node.content) if node.content.why == "kept" else node.content
+            return (
+                self._base.get(probe, node.content) if node.content.why == "kept" else node.content
+            )
         if node.content is None:
             return None
         shown = node.content.sha256 != probe.unless and node.content.size <= probe.up_to

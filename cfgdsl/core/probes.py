@@ -122,7 +122,7 @@ class Answers(Mapping[Probe, Answer]):
     def __getitem__(self, probe: Probe) -> Answer:
         return self._by_probe[probe]
 
-    def __iter__(self) -> Any:  # noqa: ANN401
+    def __iter__(self) -> Any:
         return iter(self._by_probe)
 
     def __len__(self) -> int:

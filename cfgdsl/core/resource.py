@@ -32,7 +32,7 @@ class Slot:
     spec: FieldSpec
     convert: Callable[[Any], Any]
 
-    def normal_form(self, value: Any) -> Any:  # noqa: ANN401
+    def normal_form(self, value: Any) -> Any:
         """`value` converted; outputs pass as they are, and so does a None that is the default."""
         if isinstance(value, Output) or (value is None and self.spec.default is None):
             return value
@@ -54,7 +54,7 @@ class ResourceType(type):
     kind: str
 
     def __new__(
-        mcls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **_: Any  # noqa: ANN401
+        mcls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **_: Any
     ) -> "ResourceType":
         cls = super().__new__(mcls, name, bases, namespace)
         inherited = [s for base in reversed(cls.__mro__[1:]) for s in _own_slots(base)]
@@ -63,7 +63,9 @@ class ResourceType(type):
             spec = namespace.get(attribute)
             if isinstance(annotation, FieldAnnotation) and isinstance(spec, FieldSpec):
                 own.append(
-                    Slot(attribute, annotation.annotation, spec, converter_for(annotation.annotation))
+                    Slot(
+                        attribute, annotation.annotation, spec, converter_for(annotation.annotation)
+                    )
                 )
                 delattr(cls, attribute)
         cls.__dict_own__ = tuple(own)  # type: ignore[attr-defined]
@@ -137,9 +139,7 @@ def _bind(
         hint = f"; did you mean {near[0]!r}?" if near else f"; it takes {', '.join(cls.by_name)}"
         problems.append(f"has no argument {name!r}{hint}")
     given.update(kwargs)
-    missing = [
-        s.name for s in cls.slots_ if s.spec.default is REQUIRED and s.name not in given
-    ]
+    missing = [s.name for s in cls.slots_ if s.spec.default is REQUIRED and s.name not in given]
     if missing:
         problems.append(f"needs {', '.join(missing)}")
     if problems:
@@ -157,7 +157,7 @@ Reference: TypeAlias = Any
 """What `after=` and its like take: a resource, a component, an identity, or a list of these."""
 
 
-def references(value: Any) -> tuple[Any, ...]:  # noqa: ANN401
+def references(value: Any) -> tuple[Any, ...]:
     """A reference or a list of them, as a tuple.
 
     >>> references("package:nginx")
@@ -190,7 +190,9 @@ class Resource(metaclass=ResourceType):
     """How often to try again when applying it fails."""
     timeout: Field[float | None, float | int | None] = field(default=None, how=True, kw_only=True)
     """Seconds for each attempt; None: no limit."""
-    tags: Field[tuple[str, ...], Sequence[str] | frozenset[str]] = field(default=(), how=True, kw_only=True)
+    tags: Field[tuple[str, ...], Sequence[str] | frozenset[str]] = field(
+        default=(), how=True, kw_only=True
+    )
     """Labels for `--tags`."""
     id: Field[str | None] = field(default=None, how=True, kw_only=True)
     """Replaces the key in the identity, where two resources would have the same one."""
@@ -232,15 +234,15 @@ class Resource(metaclass=ResourceType):
         """How it is now, in this same class and normal form; None when it is absent."""
         raise NotImplementedError
 
-    def ops(self, change: Any) -> tuple[Op, ...]:  # noqa: ANN401 - Change[Self] in subclasses
+    def ops(self, change: Any) -> tuple[Op, ...]:
         """How to make the change."""
         raise NotImplementedError
 
-    def tasks(self, change: Any) -> tuple[Task, ...]:  # noqa: ANN401
+    def tasks(self, change: Any) -> tuple[Task, ...]:
         """Steps shared with others or owed to changes of others: a reload, an index update."""
         return ()
 
-    def observed(self, **values: Any) -> Self:  # noqa: ANN401
+    def observed(self, **values: Any) -> Self:
         """This resource with fields as they were found: what `observe` returns."""
         found = object.__new__(type(self))
         found.__dict__.update(self.__dict__)
@@ -248,7 +250,7 @@ class Resource(metaclass=ResourceType):
         return found
 
 
-def _quoted(part: Any) -> str:  # noqa: ANN401
+def _quoted(part: Any) -> str:
     if isinstance(part, tuple):
         return shlex.join(str(p) for p in part)
     return str(part)

@@ -17,10 +17,10 @@ class Planning(Protocol):
     own: list[frozenset[int]]
     steps: list[Step]
 
-    def add_step(self, resource: Resource, **values: Any) -> Step:  # noqa: ANN401
+    def add_step(self, resource: Resource, **values: Any) -> Step:
         """Append a step."""
 
-    def positions(self, value: Any, resource: Resource) -> list[int]:  # noqa: ANN401
+    def positions(self, value: Any, resource: Resource) -> list[int]:
         """The resources that a reference stands for."""
 
 

@@ -187,7 +187,7 @@ _NAMES: dict[Any, str] = {
 
 
 @lru_cache(maxsize=256)
-def converter_for(annotation: Any) -> Convert:  # noqa: ANN401 - any type expression
+def converter_for(annotation: Any) -> Convert:
     """The function that brings a value of this annotation to normal form."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
@@ -224,7 +224,7 @@ def _either(choices: tuple[Any, ...]) -> Convert:
 
 def _one_of(choices: tuple[Any, ...]) -> Convert:
     def convert(value: object) -> object:
-        if value in choices and type(value) is not bool or any(value is c for c in choices):
+        if (value in choices and type(value) is not bool) or any(value is c for c in choices):
             return value
         raise ValueError(f"must be one of {', '.join(map(repr, choices))}, not {_shown(value)}")
 
@@ -241,7 +241,7 @@ def _each(convert_item: Convert) -> Convert:
     return convert
 
 
-def type_name(annotation: Any) -> str:  # noqa: ANN401
+def type_name(annotation: Any) -> str:
     """How an annotation is called in the reference.
 
     >>> type_name(Mode | None)

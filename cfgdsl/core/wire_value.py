@@ -9,7 +9,7 @@ V = TypeVar("V", bound="WireValue")
 C = TypeVar("C")
 
 
-def _freeze(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+def _freeze(value: Any) -> Any:
     """Lists from JSON as tuples, mappings as sorted pairs: hashable, and equal whatever the source."""
     if isinstance(value, list | tuple):
         return tuple(_freeze(item) for item in value)
@@ -50,7 +50,7 @@ def restore(data: Mapping[str, Any], kinds: Mapping[str, type[V]]) -> V:
         raise ValueError(f"{chosen.kind}: {error}") from None
 
 
-def _thaw(name: str, value: Any) -> Any:  # noqa: ANN401
+def _thaw(name: str, value: Any) -> Any:
     if isinstance(value, WireValue):
         return value.to_json()
     if name == "env":
