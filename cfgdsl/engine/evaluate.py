@@ -12,7 +12,7 @@ import attrs
 
 from cfgdsl.core.context import active
 from cfgdsl.core.errors import CfgdslError, ConfigurationError, Diagnostic
-from cfgdsl.core.facts import Facts, basic_facts, network_facts
+from cfgdsl.core.facts import Facts, NetworkFacts, basic_facts, lazy_facts, network_facts
 from cfgdsl.core.graph import Graph, build
 from cfgdsl.core.host import Host
 from cfgdsl.core.probes import Answer, Probe
@@ -131,13 +131,14 @@ class Evaluation:
             with self._turn.given_away():
                 session = self._sessions.get(host)
 
-            def network() -> Any:  # noqa: ANN401
+            def network() -> NetworkFacts:
                 with self._turn.given_away():
                     return network_facts(session.facts())
 
             def ask(probes: Sequence[Probe]) -> Sequence[Answer]:
                 with self._turn.given_away():
-                    return session.probe([p.to_json() for p in probes])
+                    answers: list[Answer] = session.probe([p.to_json() for p in probes])
+                return answers
 
-            self._facts[host.name] = Facts(basic_facts(session.basics), network, ask)
+            self._facts[host.name] = lazy_facts(basic_facts(session.basics), network, ask)
         return self._facts[host.name]

@@ -42,13 +42,13 @@ class HostExecution:
         contents = self._contents()
         ok = True
         for message in session.execute(
+            steps,
             run=self.run,
             project=self.project,
-            steps=steps,
             contents=[(c.sha256, c.size) for c in contents.values()],
-            stream=self.contents.stream,
+            source=self.contents.stream,
         ):
-            step = self.plan.steps[message["step"]]
+            step = self.plan.steps[int(message["step"])]
             match message["event"]:
                 case "started":
                     self.emit(StepStarted(host=self.plan.host, step=step))
@@ -112,14 +112,14 @@ class HostExecution:
 def wire_step(step: Step) -> dict[str, Any]:
     """A step as the runner takes it (`cfgdsl.runner.wire.STEP`)."""
     data: dict[str, Any] = {
-        "id": step.id,
+        "id": str(step.id),
         "name": step.identity,
         "probes": [probe.to_json() for probe in step.probes],
         "ops": None if step.ops is None else [op.to_json() for op in step.ops],
     }
     optional = {
-        "after": list(step.after),
-        "causes": list(step.triggers),
+        "after": [str(i) for i in step.after],
+        "causes": [str(i) for i in step.triggers],
         "locks": list(step.locks),
         "before": step.before,
         "want": step.want,
