@@ -8,7 +8,6 @@ from cfgdsl_stdlib import Directory, File, Symlink
 project("quickstart")
 
 DEMO = Path(__file__).parents[2] / ".demo"
-DEMO.mkdir(exist_ok=True)
 
 laptop = Host.local(str(DEMO), name="laptop", data={"greeting": "Hello from cfgdsl"})
 
