@@ -1,0 +1,144 @@
+"""What a host says, taken as data (S5): bounded, of the right shape, unable to pose as a secret.
+
+A host may be broken or hostile. Whatever it sends, the outcome is a checked message or a
+`TargetError`, in bounded memory, and never a change to another host's plan (S16).
+"""
+
+import re
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from cfgdsl.core.errors import Diagnostic, TargetError
+from cfgdsl.core.secret import strip_marks
+from cfgdsl.runner import wire
+from cfgdsl.targets.channel import printable
+
+MAX_DEPTH = 32
+"""How deep lists and objects may be nested in a message; answers need six."""
+SMALL = 1024 * 1024
+"""The longest message that is not made of answers."""
+_PER_PROBE = 512 * 1024
+_EXCERPT = 400
+_LONE = re.compile("[\ud800-\udc7f\udd00-\udfff]")
+# U+E000 and U+E001 in UTF-8 and as JSON escapes; and any escaped surrogate.
+_SUSPECT = re.compile(rb"\xee\x80[\x80\x81]|\\u[eE]00[01]|\\u[dD][89a-fA-F]")
+
+
+class NonsenseError(Exception):
+    """What came is not what the protocol allows."""
+
+
+def answers_limit(probes: int) -> int:
+    """How long the answers to so many probes may be."""
+    return min(wire.MAX_MESSAGE, SMALL + probes * _PER_PROBE)
+
+
+def parse(payload: bytes) -> dict[str, Any]:
+    """The message in a JSON frame, checked and cleaned; raises `NonsenseError`."""
+    try:
+        message: dict[str, Any] = wire.decode(payload)
+    except (wire.WireError, UnicodeDecodeError) as error:
+        raise NonsenseError(str(error)) from None
+    _check_depth(message)
+    if _SUSPECT.search(payload):
+        message = _clean(message)
+    return message
+
+
+def _check_depth(message: dict[str, Any]) -> None:
+    level: list[Any] = [message]
+    for _ in range(MAX_DEPTH):
+        values = (v for c in level for v in (c.values() if isinstance(c, dict) else c))
+        level = [value for value in values if isinstance(value, (dict, list))]
+        if not level:
+            return
+    msg = f"a message nested more than {MAX_DEPTH} deep"
+    raise NonsenseError(msg)
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, str):
+        # Lone surrogates are no text, but for those that stand for bytes of odd file names.
+        return _LONE.sub("\ufffd", strip_marks(value))
+    if isinstance(value, list):
+        return [_clean(item) for item in value]
+    if isinstance(value, dict):
+        return {_clean(key): _clean(item) for key, item in value.items()}
+    return value
+
+
+def check_ready(message: Mapping[str, Any]) -> dict[str, Any]:
+    """The facts of a greeting."""
+    if message.get("is") != "ready" or message.get("protocol") != wire.PROTOCOL:
+        raise NonsenseError("not the greeting of a runner that speaks this protocol")
+    return _object(message, "facts")
+
+
+def check_facts(message: Mapping[str, Any]) -> dict[str, Any]:
+    """The facts in an answer."""
+    _expect(message, "facts")
+    return _object(message, "facts")
+
+
+def check_answers(message: Mapping[str, Any], count: int) -> list[Any]:
+    """As many answers as there were probes."""
+    _expect(message, "answers")
+    answers = message.get("answers")
+    if not isinstance(answers, list) or len(answers) != count:
+        found = len(answers) if isinstance(answers, list) else type(answers).__name__
+        msg = f"{count} probes, but answers: {found}"
+        raise NonsenseError(msg)
+    return answers
+
+
+def check_event(message: Mapping[str, Any], steps: Collection[str]) -> None:
+    """An event of a kind that exists, about a step that was sent."""
+    _expect(message, "event")
+    kind, step = message.get("event"), message.get("step")
+    if not isinstance(kind, str) or kind not in wire.EVENTS:
+        raise NonsenseError("an event of no known kind")
+    if not isinstance(step, str) or step not in steps:
+        raise NonsenseError("an event of a step that was not sent")
+    if kind == "done" and message.get("outcome") not in wire.OUTCOMES:
+        raise NonsenseError("a step without a known outcome")
+    fields: dict[str, type | tuple[type, ...]] = {
+        "observed": {"answers": list, "phase": str},
+        "output": {"stream": str, "text": str},
+    }.get(kind, {})  # type: ignore[assignment]
+    for name, wanted in fields.items():
+        if not isinstance(message.get(name), wanted):
+            msg = f"an event {kind!r} without {name}"
+            raise NonsenseError(msg)
+    optional: dict[str, type | tuple[type, ...]] = {"detail": dict, "seconds": (int, float)}
+    for name, wanted in optional.items():
+        value = message.get(name)
+        if value is not None and not isinstance(value, wanted):
+            msg = f"an event with {name} of a wrong type"
+            raise NonsenseError(msg)
+
+
+def _expect(message: Mapping[str, Any], kind: str) -> None:
+    if message.get("is") != kind:
+        msg = f"a message {str(message.get('is'))[:40]!r} where {kind!r} was due"
+        raise NonsenseError(msg)
+
+
+def _object(message: Mapping[str, Any], name: str) -> dict[str, Any]:
+    value = message.get(name)
+    if not isinstance(value, dict):
+        msg = f"{name} is no object"
+        raise NonsenseError(msg)
+    return value
+
+
+def nonsense(host: str, problem: str, sample: bytes = b"") -> TargetError:
+    """The error for a host that does not keep to the protocol, with a bounded piece of it."""
+    excerpt = printable(sample[:_EXCERPT])
+    return TargetError(
+        Diagnostic(
+            summary="the host answered nonsense",
+            detail=f"{problem}\n{excerpt}".strip(),
+            hint="Its Python or its disk may be damaged, or something prints into the connection.",
+            address=host,
+        )
+    )

@@ -1,0 +1,285 @@
+"""One conversation with the runner on one host, over one channel: the controller's side.
+
+Every wait has a limit, every message from the host is checked (`inbound`), and everything that goes
+wrong is a `TargetError` that names the host.
+"""
+
+import contextlib
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+from cfgdsl.core.errors import ConnectionLost, Diagnostic, TargetError
+from cfgdsl.core.host import Host
+from cfgdsl.runner import loader, wire
+from cfgdsl.targets import inbound
+from cfgdsl.targets.channel import Connector
+from cfgdsl.targets.connect import connector_for
+from cfgdsl.targets.dialogue import Dialogue
+from cfgdsl.targets.options import Options
+from cfgdsl.targets.traffic import Traffic
+
+Message = dict[str, Any]
+Checked = TypeVar("Checked")
+Stream = Callable[[str], Iterable[bytes]]
+"""Gives the pieces of the content with a sha256."""
+
+
+class Session:
+    """A runner that has greeted. One thread drives it; `stop` may come from any.
+
+    `basics` holds the facts that came with the greeting, `traffic` what was said so far.
+    """
+
+    def __init__(self, dialogue: Dialogue, traffic: Traffic, connector: Connector | None) -> None:
+        """Not for callers: see `open`."""
+        self._host = dialogue.host.name
+        self._channel = dialogue.channel
+        self._timeouts = dialogue.options.timeouts
+        self._owned = connector
+        self._buffer = bytearray(dialogue.rest())
+        self._writing = threading.Lock()
+        self._closed = False
+        self.traffic = traffic
+        greeting = self._receive(self._timeouts.start, inbound.SMALL)
+        self.basics = self._checked(inbound.check_ready, greeting)
+
+    @classmethod
+    def open(
+        cls, host: Host[Any], options: Options, *, connector: Connector | None = None
+    ) -> "Session":
+        """Start the runner on `host` and wait for its greeting; its source goes along when needed.
+
+        Over `connector` if given, which stays the caller's to close; else over a new connection
+        that ends with the session. Raises `TargetError`: cannot connect, a wrong password, no
+        usable Python, no greeting in time.
+        """
+        owned: Connector | None = None
+        if connector is None:
+            connector = owned = connector_for(host, options)
+        traffic = Traffic()
+        dialogue: Dialogue | None = None
+        try:
+            dialogue = Dialogue.start(connector.open, host, _command(host), options)
+            traffic.to_host("start", 0)
+            _load(dialogue, traffic)
+            return cls(dialogue, traffic, owned)
+        except BaseException:
+            if dialogue is not None:
+                dialogue.channel.close()
+            if owned is not None:
+                owned.close()
+            raise
+
+    def facts(self) -> Message:
+        """The facts that cost something; one message each way."""
+        self._send({"do": "facts"})
+        answer = self._receive(self._timeouts.facts, inbound.SMALL)
+        return self._checked(inbound.check_facts, answer)
+
+    def probe(self, probes: Sequence[Mapping[str, Any]]) -> list[Any]:
+        """The answers to `probes`, in order; one message each way, none for no probes."""
+        if not probes:
+            return []
+        self._send({"do": "probe", "probes": list(probes)})
+        answer = self._receive(self._timeouts.probe, inbound.answers_limit(len(probes)))
+        return self._checked(lambda message: inbound.check_answers(message, len(probes)), answer)
+
+    def execute(
+        self,
+        steps: Sequence[Mapping[str, Any]],
+        *,
+        run: str,
+        project: str | None = None,
+        contents: Sequence[tuple[str, int]] = (),
+        stream: Stream | None = None,
+    ) -> Iterator[Message]:
+        """Execute `steps`, yielding each event; ends when every step has an outcome.
+
+        `contents` (sha256, size) are sent first, from `stream`, in frames as they come. Between two
+        events the caller may `resolve` or `stop`. Raises `TargetError` when the runner refuses, a
+        content changed meanwhile or the host answers nonsense, `ConnectionLost` when it goes away.
+        """
+        message: Message = {"do": "execute", "run": run, "steps": list(steps)}
+        if project is not None:
+            message["project"] = project
+        if contents:
+            message["contents"] = [[sha256, size] for sha256, size in contents]
+        self._send(message)
+        for sha256, size in contents:
+            if stream is None:
+                msg = "contents without a stream"
+                raise ValueError(msg)
+            self._send_content(sha256, size, stream(sha256))
+        return self._events({str(step["id"]) for step in steps})
+
+    def resolve(self, decisions: Mapping[str, Mapping[str, Any]]) -> None:
+        """Decide on steps that were reported as `observed`."""
+        self._send({"do": "resolve", "steps": dict(decisions)})
+
+    def stop(self) -> None:
+        """Start no further step; a second time: end those that run. From any thread."""
+        with contextlib.suppress(ConnectionLost):  # who drives the session will hear of it
+            self._send({"do": "stop"})
+
+    def close(self) -> None:
+        """Say goodbye and end the channel (the connection too, if owned). Never raises."""
+        if self._closed:
+            return
+        self._closed = True
+        with contextlib.suppress(TargetError):
+            self._send({"do": "bye"})
+        self._channel.close()
+        if self._owned is not None:
+            self._owned.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _events(self, running: set[str]) -> Iterator[Message]:
+        limit = inbound.answers_limit(1 + len(running))
+        while True:
+            message = self._receive(None, limit)
+            if message.get("is") == "finished":
+                break
+            self._checked(lambda m: inbound.check_event(m, running), message)
+            if message["event"] == "done":
+                running.discard(message["step"])
+            yield message
+        if running:
+            raise inbound.nonsense(
+                self._host, f"finished, but {sorted(running)[:3]} had no outcome"
+            )
+
+    def _send(self, message: Message) -> None:
+        try:
+            frame = wire.encode(message)
+        except wire.WireError as error:
+            raise TargetError(
+                Diagnostic(
+                    summary="too much for one message", detail=str(error), address=self._host
+                )
+            ) from None
+        with self._writing:
+            self._channel.write(frame)
+        self.traffic.to_host(message["do"], len(frame))
+
+    def _send_content(self, sha256: str, size: int, pieces: Iterable[bytes]) -> None:
+        left = size
+        for piece in pieces:
+            for start in range(0, len(piece), wire.CHUNK):
+                data = memoryview(piece)[start : start + wire.CHUNK]
+                left -= len(data)
+                if left < 0:
+                    break
+                self._send_piece(sha256, data)
+        if left:
+            raise TargetError(
+                Diagnostic(
+                    summary="a content changed while it was sent",
+                    detail=f"{sha256}: {size} bytes were announced, {size - left} came",
+                    hint="Plan again.",
+                    address=self._host,
+                )
+            )
+
+    def _send_piece(self, sha256: str, data: memoryview) -> None:
+        head = wire.encode_blob_head(sha256, len(data))
+        with self._writing:
+            self._channel.write(head)
+            self._channel.write(data)
+        self.traffic.to_host("content", len(head) + len(data))
+
+    def _receive(self, timeout: float | None, limit: int) -> Message:
+        end = None if timeout is None else time.monotonic() + timeout
+        head = self._take(wire.HEAD_SIZE, end)
+        try:
+            length, kind = wire.parse_head(head, limit)
+        except wire.WireError as error:
+            raise inbound.nonsense(self._host, str(error), head + bytes(self._buffer)) from None
+        if kind != wire.JSON_FRAME:
+            raise inbound.nonsense(self._host, "a content, from a host")
+        payload = self._take(length, end)
+        try:
+            message = inbound.parse(payload)
+        except inbound.NonsenseError as error:
+            raise inbound.nonsense(self._host, str(error), payload) from None
+        self.traffic.from_host(str(message.get("is"))[:20], wire.HEAD_SIZE + length)
+        if message.get("is") == "refused":
+            raise TargetError(
+                Diagnostic(
+                    summary="the runner refused, and changed nothing",
+                    detail=str(message.get("why"))[:2000],
+                    address=self._host,
+                )
+            )
+        return message
+
+    def _take(self, size: int, end: float | None) -> bytes:
+        while len(self._buffer) < size:
+            left = None if end is None else max(0.0, end - time.monotonic())
+            try:
+                data = self._channel.read(256 * 1024, left)
+            except TimeoutError:
+                raise self._lost("no answer in time") from None
+            if not data:
+                raise self._lost("the runner ended before its time")
+            self._buffer += data
+        taken = bytes(self._buffer[:size])
+        del self._buffer[:size]
+        return taken
+
+    def _lost(self, summary: str) -> ConnectionLost:
+        status = self._channel.exit_status(0.2)
+        lines = [f"exit status {status}"] if status is not None else []
+        lines += [self._channel.diagnostics().strip()]
+        return ConnectionLost(
+            Diagnostic(summary=summary, detail="\n".join(lines).strip(), address=self._host)
+        )
+
+    def _checked(self, check: Callable[[Message], Checked], message: Message) -> Checked:
+        try:
+            return check(message)
+        except inbound.NonsenseError as error:
+            sample = wire.canonical(message)[:400].encode()
+            raise inbound.nonsense(self._host, str(error), sample) from None
+
+
+def _command(host: Host[Any]) -> Callable[[str], list[str]]:
+    root = "/" if host.root is None else str(Path(host.root).absolute())
+    python = host.python
+    if host.root is not None and host.become is None:
+        python = python or sys.executable or None  # it is good enough, and no search is faster
+    return lambda marker: loader.command(marker, python=python, root=root)
+
+
+def _load(dialogue: Dialogue, traffic: Traffic) -> None:
+    """The loader's part: see `cfgdsl.runner.loader` for what it says when."""
+    said = dialogue.line()
+    traffic.from_host("loader", len(said))
+    if said == "send":
+        bundle = loader.framed_bundle()
+        dialogue.channel.write(bundle)
+        traffic.to_host("runner", len(bundle))
+        said = dialogue.next_line()
+        traffic.from_host("loader", len(said))
+    if said == "run":
+        return
+    word, _, why = said.partition(" ")
+    host = dialogue.host.name
+    if word != "error":
+        raise inbound.nonsense(host, "not a word of the loader", said.encode())
+    raise TargetError(
+        Diagnostic(
+            summary=f"no Python to run on: {why}",
+            detail="cfgdsl needs Python 3.8 or newer there, with its whole standard library.",
+            hint=f"Name one, Host({host!r}, python=...), or install it: Host(bootstrap=[...]).",
+            address=host,
+        )
+    )
