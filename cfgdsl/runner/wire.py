@@ -1,8 +1,8 @@
 """The language that controller and runner share: frames, canonical JSON, digests, and the closed
 sets of probes and ops.
 
-This is the one module of the runner that the controller imports too, so that both sides agree by
-construction. It is pure, needs nothing but `hashlib`, `json` and `struct`, and runs on Python 3.8.
+The controller imports this module of the runner too, so that both sides agree by construction. It
+is pure and runs on Python 3.8.
 
 Frames
     A frame is a 4-byte big-endian length, one kind byte, and the payload. ``J`` is a message in
@@ -11,9 +11,9 @@ Frames
 Messages, controller to runner
     ``{"do": "facts"}``: the facts that cost something (the cheap ones come with the greeting).
     ``{"do": "probe", "probes": [...]}``: answers to all probes, in order.
-    ``{"do": "execute", "run": ID, "project": NAME, "steps": [...], "contents": [[sha256, size], ...]}``:
+    ``{"do": "execute", "run": ID, "project": NAME, "steps": [...], "contents": [[sha256, size]]}``:
     followed by the ``B`` frames of the contents; execution starts when all have arrived.
-    ``{"do": "resolve", "steps": {ID: {"ops": [...], "want": D} | {"done": OUTCOME, "detail": {...}}}}``:
+    ``{"do": "resolve", "steps": {ID: {"ops": [...], "want": D} | {"done": OUTCOME, "detail": D}}}``:
     the controller's decision on steps that the runner has reported as ``observed``.
     ``{"do": "stop"}``: start no further step, let what runs end (a second one kills it).
     ``{"do": "bye"}``: end (as does the end of the stream).
@@ -29,9 +29,16 @@ An answer is JSON; None means absent. ``{"error": TEXT}`` means that the questio
 answered (permission denied, no such program): never the same as absent.
 """
 
-import hashlib
-import json
+from __future__ import annotations
+
 import struct
+
+from .lean import dumps, loads, sha256
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any
 
 PROTOCOL = 1
 
@@ -41,11 +48,11 @@ MAX_MESSAGE = 64 * 1024 * 1024
 CHUNK = 128 * 1024
 """How many bytes of a content travel in one frame."""
 
-MAX_FRAME = MAX_MESSAGE
 JSON_FRAME = b"J"
 BLOB_FRAME = b"B"
 
 _HEAD = struct.Struct("!Ic")
+HEAD_SIZE = _HEAD.size
 
 # Which fields each probe has. A field marked "?" may be left out; its value is then None.
 PROBES = {
@@ -59,7 +66,7 @@ PROBES = {
     "read": ("path", "unless?", "up_to?", "follow?"),
     # {"uid", "group", "comment", "home", "shell", "groups": [sorted, without the primary]}
     "user": ("name",),
-    # {"gid"}
+    # The answer: {"gid": int}
     "group": ("name",),
     # A bulk question: all `query` probes alike but for `item` run as ONE command, argv + items.
     # split "rows": a line of columns (by `separator`, default TAB), the first is the item; answer:
@@ -84,7 +91,7 @@ OPS = {
     # A symbolic link, replacing an existing link atomically; anything else in its place: refused.
     "link": ("path", "to", "owner?", "group?"),
     "set_attrs": ("path", "mode?", "owner?", "group?"),
-    # Delete; a directory with content only when `recursive` (links in it are removed, not followed).
+    # Delete; a directory with content only when `recursive` (links in it go, and stay unfollowed).
     "remove": ("path", "recursive?"),
     # Run argv + items. Ops alike but for `items` that are ready together run as one command.
     # `ok`: exit codes of success (default [0]). `stdin`: text. `user`: drop privilege first.
@@ -100,8 +107,9 @@ OPS = {
 # `causes`: ids of steps; this one is due only if at least one of them ended `changed` (a restart on
 # change); when none did, it is `unneeded` without a probe. Causes are waited for like `after`.
 STEP = (
-    "id", "name", "probes", "ops",
-    "after?", "locks?", "before?", "want?", "retries?", "timeout?", "refresh?", "always?", "causes?",
+    "id", "name", "probes", "ops?",
+    "after?", "causes?", "locks?", "before?", "want?", "retries?", "timeout?", "refresh?",
+    "always?",
 )  # fmt: skip
 
 # Events: {"is": "event", "event": KIND, "step": ID, ...}
@@ -122,63 +130,82 @@ OUTCOMES = (
     "stopped",  # not started, because the run was stopped
 )
 
+# What each message from the controller holds, next to "do".
+MESSAGES = {
+    "facts": (),
+    "probe": ("probes",),
+    "execute": ("run", "steps", "project?", "contents?"),
+    "resolve": ("steps",),
+    "stop": (),
+    "bye": (),
+}
+
 
 class WireError(Exception):
     """What came over the wire is not what the protocol allows."""
 
 
-def canonical(value):
+def canonical(value: Any) -> str:
     """JSON text with one spelling for one value: sorted keys, no spaces, ASCII only."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return dumps(value)
 
 
-def digest(answers):
+def digest(answers: Sequence[Any]) -> str:
     """24 hex digits that stand for a list of answers; the texts for diffs do not count."""
     bare = [
         {k: v for k, v in answer.items() if k != "text"} if isinstance(answer, dict) else answer
         for answer in answers
     ]
-    return hashlib.sha256(canonical(bare).encode()).hexdigest()[:24]
+    return sha256(dumps(bare).encode()).hexdigest()[:24]
 
 
-def encode(message):
+def encode(message: Mapping[str, Any]) -> bytes:
     """One JSON message as a frame."""
-    payload = canonical(message).encode()
+    payload = dumps(message).encode()
     if len(payload) > MAX_MESSAGE:
         raise WireError("a message of %d bytes is longer than the limit" % len(payload))
     return _HEAD.pack(len(payload), JSON_FRAME) + payload
 
 
-def encode_blob_head(sha256, size):
+def encode_blob_head(sha256: str, size: int) -> bytes:
     """The head of a `B` frame for `size` bytes of the content `sha256` (hex); the data follows."""
     return _HEAD.pack(32 + size, BLOB_FRAME) + bytes.fromhex(sha256)
 
 
-def read_frame(read_exactly, limit=MAX_FRAME):
+def parse_head(head: bytes, limit: int = MAX_MESSAGE) -> tuple[int, bytes]:
+    """The length and kind of the frame that starts with these `HEAD_SIZE` bytes."""
+    length, kind = _HEAD.unpack(head)
+    if kind not in (JSON_FRAME, BLOB_FRAME):
+        raise WireError("unknown frame kind %r" % (kind,))
+    limit = limit if kind == JSON_FRAME else 32 + CHUNK
+    if length > limit:
+        raise WireError("a frame of %d bytes is longer than the limit of %d" % (length, limit))
+    return length, kind
+
+
+def read_frame(
+    read_exactly: Callable[[int], bytes], limit: int = MAX_MESSAGE
+) -> tuple[bytes, bytes] | None:
     """The next (kind, payload), or None at the end of the stream.
 
     `read_exactly(n)` returns n bytes, fewer only when the stream ends.
     """
-    head = read_exactly(_HEAD.size)
+    head = read_exactly(HEAD_SIZE)
     if not head:
         return None
-    if len(head) < _HEAD.size:
+    if len(head) < HEAD_SIZE:
         raise WireError("the stream ended inside a frame")
-    length, kind = _HEAD.unpack(head)
-    if kind not in (JSON_FRAME, BLOB_FRAME):
-        raise WireError("unknown frame kind %r" % (kind,))
-    if length > limit:
-        raise WireError("a frame of %d bytes is longer than the limit of %d" % (length, limit))
+    length, kind = parse_head(head, limit)
     payload = read_exactly(length)
     if len(payload) < length:
         raise WireError("the stream ended inside a frame")
     return kind, payload
 
 
-def decode(payload):
+def decode(payload: bytes) -> dict[str, Any]:
     """The message in a JSON frame: an object, or WireError."""
     try:
-        message = json.loads(payload)
+        message = loads(payload.decode())
     except (ValueError, RecursionError) as error:
         raise WireError("not JSON: %s" % type(error).__name__) from None
     if not isinstance(message, dict):
@@ -186,13 +213,130 @@ def decode(payload):
     return message
 
 
-def check(table, kind, fields):
-    """Raise WireError unless `fields` (a mapping) fit the entry `kind` of PROBES or OPS."""
-    spec = table.get(kind)
+def check(table: Mapping[str, Sequence[str]], kind: object, fields: Mapping[str, Any]) -> None:
+    """Raise WireError unless `fields` (a mapping) fit the entry `kind` of a table above."""
+    spec = table.get(kind) if isinstance(kind, str) else None
     if spec is None:
         raise WireError("unknown kind %r" % (kind,))
-    known = {name.rstrip("?") for name in spec}
-    unknown = [name for name in fields if name != "kind" and name not in known]
-    missing = [name for name in spec if not name.endswith("?") and name not in fields]
-    if unknown or missing:
-        raise WireError("%s: unknown fields %s, missing %s" % (kind, unknown, missing))
+    known = {name.rstrip("?"): name.endswith("?") for name in spec}
+    for name, value in fields.items():
+        if name in ("kind", "do"):
+            continue
+        if name not in known:
+            raise WireError("%s: unknown field %r" % (kind, name))
+        if not (value is None and known[name]) and not _FIELDS[name](value):
+            raise WireError("%s: the field %r may not be %.80r" % (kind, name, value))
+    missing = [name for name, optional in known.items() if not optional and name not in fields]
+    if missing:
+        raise WireError("%s: missing fields %s" % (kind, missing))
+
+
+def _is_text(value: object) -> bool:
+    """Text that a path or an argument can hold."""
+    if not isinstance(value, str) or "\0" in value:
+        return False
+    try:
+        value.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _is_path(value: object) -> bool:
+    return _is_text(value) and str(value).startswith("/")
+
+
+def _is_flag(value: object) -> bool:
+    return isinstance(value, bool)
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _is_mode(value: object) -> bool:
+    return _is_count(value) and isinstance(value, int) and value <= 0o7777
+
+
+def _is_seconds(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0
+
+
+def _is_sha256(value: object) -> bool:
+    return isinstance(value, str) and len(value) == 64 and not value.strip("0123456789abcdef")
+
+
+def _is_texts(value: object) -> bool:
+    return isinstance(value, list) and all(map(_is_text, value))
+
+
+def _is_argv(value: object) -> bool:
+    return _is_texts(value) and bool(value)
+
+
+def _is_environment(value: object) -> bool:
+    return isinstance(value, dict) and all(
+        _is_text(k) and _is_text(v) and k and "=" not in k for k, v in value.items()
+    )
+
+
+def _is_codes(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and all(map(_is_count, value))
+
+
+def _is_probe(value: object) -> bool:
+    if not isinstance(value, dict):
+        return False
+    check(PROBES, value.get("kind"), value)
+    return True
+
+
+def _is_probes(value: object) -> bool:
+    return isinstance(value, list) and all(map(_is_probe, value))
+
+
+def _is_op(value: object) -> bool:
+    if not isinstance(value, dict):
+        return False
+    check(OPS, value.get("kind"), value)
+    return True
+
+
+def _is_ops(value: object) -> bool:
+    return isinstance(value, list) and all(map(_is_op, value))
+
+
+def _is_steps(value: object) -> bool:
+    """The steps to execute (a list), or what the controller decided on some (by id)."""
+    if isinstance(value, dict):
+        return all(isinstance(decision, dict) for decision in value.values())
+    if not isinstance(value, list):
+        return False
+    for step in value:
+        if not isinstance(step, dict):
+            return False
+        check({"step": STEP}, "step", step)
+    return True
+
+
+def _is_contents(value: object) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(entry, list) and len(entry) == 2 and _is_sha256(entry[0]) and _is_count(entry[1])
+        for entry in value
+    )
+
+
+# What a field may hold, wherever it occurs. A field's name means the same thing everywhere.
+_FIELDS = {
+    "absent": _is_text, "after": _is_texts, "always": _is_flag, "argv": _is_argv,
+    "before": _is_text, "causes": _is_texts, "contents": _is_contents, "cwd": _is_path,
+    "env": _is_environment, "fields": _is_texts, "follow": _is_flag, "group": _is_text,
+    "id": _is_text, "item": _is_text, "items": _is_texts, "key": _is_text, "locks": _is_texts,
+    "mode": _is_mode, "name": _is_text, "ok": _is_codes, "ops": _is_ops, "owner": _is_text,
+    "parents": _is_flag, "path": _is_path, "probes": _is_probes, "project": _is_text,
+    "recursive": _is_flag, "refresh": _is_flag, "retries": _is_count, "run": _is_text,
+    "separator": _is_text, "sha256": _is_sha256, "size": _is_count, "split": _is_text,
+    "stdin": lambda value: isinstance(value, str), "steps": _is_steps, "timeout": _is_seconds,
+    "to": _is_text, "unless": _is_text, "up_to": _is_count, "user": _is_text,
+    "validate": _is_argv, "want": _is_text, "when": _is_probe,
+}  # fmt: skip

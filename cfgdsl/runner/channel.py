@@ -1,0 +1,84 @@
+"""Frames over two file descriptors: how the runner hears and answers the controller."""
+
+from __future__ import annotations
+
+import os
+
+from . import wire
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from typing import Any
+
+_PIECE = 256 * 1024
+
+
+class Channel:
+    """The conversation. Messages are gathered by `send` and leave with `flush`."""
+
+    def __init__(self, read_fd: int, write_fd: int) -> None:
+        self.fd = read_fd
+        self._write_fd = write_fd
+        self._heard = bytearray()
+        self._unsent = bytearray()
+        self.ended = False
+        """The controller will say nothing more."""
+        self.broken = False
+        """The controller hears nothing more."""
+
+    def next(self) -> tuple[bytes, bytes] | None:
+        """Wait for the next (kind, payload); None at the end of the stream."""
+        frame = self._take()
+        while frame is None and not self.ended:
+            self._hear()
+            frame = self._take()
+        return frame
+
+    def arrived(self) -> Iterator[tuple[bytes, bytes]]:
+        """The frames that are complete after one read, which does not wait if `fd` is readable."""
+        self._hear()
+        frame = self._take()
+        while frame is not None:
+            yield frame
+            frame = self._take()
+
+    def _hear(self) -> None:
+        try:
+            data = os.read(self.fd, _PIECE)
+        except ConnectionError:
+            data = b""
+        self._heard += data
+        self.ended = not data
+
+    def _take(self) -> tuple[bytes, bytes] | None:
+        if len(self._heard) < wire.HEAD_SIZE:
+            if self.ended and self._heard:
+                raise wire.WireError("the stream ended inside a frame")
+            return None
+        length, kind = wire.parse_head(bytes(self._heard[: wire.HEAD_SIZE]))
+        end = wire.HEAD_SIZE + length
+        if len(self._heard) < end:
+            if self.ended:
+                raise wire.WireError("the stream ended inside a frame")
+            return None
+        payload = bytes(self._heard[wire.HEAD_SIZE : end])
+        del self._heard[:end]
+        return kind, payload
+
+    def send(self, message: Mapping[str, Any]) -> None:
+        """Say `message` with the next `flush`."""
+        self._unsent += wire.encode(message)
+        if len(self._unsent) > _PIECE:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what was said. When nobody hears it any more, `broken` says so."""
+        with memoryview(bytes(self._unsent)) as data:
+            self._unsent.clear()
+            done = 0
+            while done < len(data) and not self.broken:
+                try:
+                    done += os.write(self._write_fd, data[done:])
+                except OSError:
+                    self.broken = True

@@ -1,0 +1,93 @@
+"""Reading what is there: how a path is, and the content of a regular file."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+
+from .lean import sha256, sha256_large
+from .paths import explain
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .accounts import Accounts
+    from .paths import Root
+
+MOST_TEXT = 1024 * 1024
+"""The longest text that an answer brings, whatever `up_to` says."""
+
+_PIECE = 256 * 1024
+_ABSENT = (errno.ENOENT, errno.ENOTDIR)
+
+
+def stat_answer(root: Root, accounts: Accounts, path: str, follow: bool) -> dict[str, Any] | None:
+    """The answer to a `stat` probe."""
+    try:
+        if root.whole and not follow:
+            return _describe(os.lstat(path), accounts, lambda: os.readlink(path))
+        with root.locate(path, follow) as place:
+            return _describe(place.lstat(), accounts, place.link_target)
+    except OSError as error:
+        return None if error.errno in _ABSENT else {"error": explain(error, path)}
+
+
+def _describe(status: os.stat_result, accounts: Accounts, link_target: Any) -> dict[str, Any]:
+    names = {
+        "owner": accounts.user_name(status.st_uid),
+        "group": accounts.group_name(status.st_gid),
+    }
+    if stat.S_ISLNK(status.st_mode):
+        return {"kind": "link", "target": link_target(), **names}
+    regular, folder = stat.S_ISREG(status.st_mode), stat.S_ISDIR(status.st_mode)
+    kind = "file" if regular else "dir" if folder else "other"
+    return {"kind": kind, "mode": stat.S_IMODE(status.st_mode), **names}
+
+
+def read_answer(
+    root: Root, path: str, unless: str | None, up_to: int, follow: bool
+) -> dict[str, Any] | None:
+    """The answer to a `read` probe. Nothing but a regular file is ever opened."""
+    try:
+        with root.locate(path, follow) as place:
+            status = place.find()
+            if status is None or not stat.S_ISREG(status.st_mode):
+                return None
+            # In case it has just been replaced: no link followed, no waiting for a pipe's writer.
+            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
+            fd = os.open(place.name, flags, dir_fd=place.fd)
+        try:
+            if not stat.S_ISREG(os.fstat(fd).st_mode):
+                return None
+            return _digest(fd, status.st_size, unless, min(up_to, MOST_TEXT))
+        finally:
+            os.close(fd)
+    except OSError as error:
+        return None if error.errno in _ABSENT else {"error": explain(error, path)}
+
+
+def _digest(fd: int, expected: int, unless: str | None, up_to: int) -> dict[str, Any]:
+    hasher = sha256_large() if expected > _PIECE else sha256()
+    start, size = bytearray(), 0
+    while True:
+        data = os.read(fd, _PIECE)
+        if not data:
+            break
+        hasher.update(data)
+        size += len(data)
+        if size <= up_to:
+            start += data
+    found = hasher.hexdigest()
+    wanted = found != unless and len(start) == size
+    return {"sha256": found, "size": size, "text": _text(bytes(start)) if wanted else None}
+
+
+def _text(data: bytes) -> str | None:
+    if b"\0" in data:
+        return None
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return None

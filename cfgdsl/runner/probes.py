@@ -1,0 +1,156 @@
+"""Answers to probes, in bulk: commands are started first, files are looked at meanwhile."""
+
+from __future__ import annotations
+
+from . import query
+from .files import read_answer, stat_answer
+from .process import Command
+from .wire import canonical
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from .accounts import Accounts
+    from .paths import Root
+    from .pool import Pool, Running
+
+    Probe = dict[str, Any]
+
+TIMEOUT = 60.0
+"""Seconds for a command that only answers a question, unless the probe says otherwise."""
+
+_QUERY_OUTPUT = 16 * 1024 * 1024
+_RUN_OUTPUT = 1024 * 1024
+_SYSTEM_KINDS = ("user", "group", "query", "run")
+
+
+class Inquiry:
+    """A list of probes on the way to their answers. Never raises: what cannot be answered is told.
+
+    Its commands run in `pool`: `answered` becomes true after enough calls of `pool.pump`.
+    """
+
+    def __init__(self, probes: Sequence[Probe], root: Root, accounts: Accounts, pool: Pool) -> None:
+        self._root = root
+        self._accounts = accounts
+        self._pool = pool
+        self._order = [canonical(probe) for probe in probes]
+        self._answers: dict[str, Any] = {}
+        self._asked: set[str] = set()
+        self._open = 0
+        self._later: list[tuple[str, Probe]] = []
+        self._ask(dict(zip(self._order, probes)))
+
+    @property
+    def answered(self) -> bool:
+        """Every probe has its answer."""
+        return not self._open and not self._later
+
+    def answers(self) -> list[Any]:
+        """The answers, in the order of the probes."""
+        return [self._answers[key] for key in self._order]
+
+    def _ask(self, probes: dict[str, Probe]) -> None:
+        """Answer these, but for those whose `when` has to be answered first."""
+        new = {key: probe for key, probe in probes.items() if key not in self._asked}
+        self._asked.update(new)
+        now: list[tuple[str, Probe]] = []
+        conditions: dict[str, Probe] = {}
+        for key, probe in new.items():
+            if probe.get("when"):
+                conditions[canonical(probe["when"])] = probe["when"]
+                self._later.append((key, probe))
+            else:
+                now.append((key, probe))
+        self._start_commands(now)
+        for key, probe in now:
+            if key not in self._answers and probe["kind"] not in ("query", "run"):
+                self._answers[key] = self._look(probe)
+        if conditions:
+            self._ask(conditions)
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Ask what waited for another answer that is there now."""
+        later, self._later = self._later, []
+        ready: dict[str, Probe] = {}
+        for key, probe in later:
+            condition = canonical(probe["when"])
+            if condition not in self._answers:
+                self._later.append((key, probe))
+            elif self._answers[condition] is None:
+                ready[key] = probe
+            else:
+                found = self._answers[condition]
+                unknown = isinstance(found, dict) and set(found) == {"error"}
+                self._answers[key] = found if unknown else None
+        self._start_commands(list(ready.items()))
+
+    def _look(self, probe: Probe) -> Any:
+        kind = probe["kind"]
+        follow = bool(probe.get("follow"))
+        if kind == "stat":
+            return stat_answer(self._root, self._accounts, probe["path"], follow)
+        if kind == "read":
+            unless, up_to = probe.get("unless"), probe.get("up_to")
+            up_to = 64 * 1024 if up_to is None else up_to
+            return read_answer(self._root, probe["path"], unless, up_to, follow)
+        return getattr(self._accounts, kind)(probe["name"])
+
+    def _start_commands(self, probes: Sequence[tuple[str, Probe]]) -> None:
+        if not self._root.whole:
+            why = "needs a whole system: this target is the directory %s" % self._root.path
+            for key, probe in probes:
+                if probe["kind"] in _SYSTEM_KINDS:
+                    self._answers[key] = {"error": why}
+            return
+        queries = [pair for pair in probes if pair[1]["kind"] == "query"]
+        for group in query.grouped(queries):
+            self._query(group)
+        for key, probe in probes:
+            if probe["kind"] == "run":
+                self._run(key, probe)
+
+    def _query(self, group: list[tuple[str, Probe]]) -> None:
+        items = [probe["item"] for _, probe in group]
+        probe = group[0][1]
+        command = Command([*probe["argv"], *items], timeout=TIMEOUT, limit=_QUERY_OUTPUT)
+
+        def done(running: Running) -> None:
+            self._open -= 1
+            error = running.error
+            if error is None and running.exit is not None and running.exit < 0:
+                error = "killed by signal %d" % -running.exit
+            if error is None and running.stdout.cut:
+                error = "the output is longer than %d bytes" % _QUERY_OUTPUT
+            found = {} if error else query.split(probe, items, running.stdout.text())
+            for (key, _), item in zip(group, items):
+                self._answers[key] = {"error": error} if error else found.get(item)
+            self._go_on()
+
+        self._submit(command, done)
+
+    def _run(self, key: str, probe: Probe) -> None:
+        command = Command(
+            probe["argv"],
+            cwd=probe.get("cwd"),
+            env=probe.get("env"),
+            user=probe.get("user"),
+            stdin=probe.get("stdin"),
+            timeout=probe.get("timeout") or TIMEOUT,
+            limit=_RUN_OUTPUT,
+        )
+
+        def done(running: Running) -> None:
+            self._open -= 1
+            answer = {"exit": running.exit, "stdout": running.stdout.text()}
+            self._answers[key] = answer if running.error is None else {"error": running.error}
+            self._go_on()
+
+        self._submit(command, done)
+
+    def _submit(self, command: Command, done: Any) -> None:
+        self._open += 1
+        self._pool.submit(command, done)
