@@ -46,7 +46,7 @@ class HostExecution:
             run=self.run,
             project=self.project,
             contents=[(c.sha256, c.size) for c in contents.values()],
-            source=self.contents.stream,
+            stream=self.contents.stream,
         ):
             step = self.plan.steps[int(message["step"])]
             match message["event"]:

@@ -10,8 +10,9 @@ from cfgdsl.core.secret import Secret
 from cfgdsl.engine.events import HostConnecting, HostReady, Listener
 from cfgdsl.engine.options import Options
 from cfgdsl.engine.vault import Vault
-from cfgdsl.targets.connect import Options as TargetOptions
-from cfgdsl.targets.connect import Session, Timeouts, open_session
+from cfgdsl.targets.options import Options as TargetOptions
+from cfgdsl.targets.options import Timeouts
+from cfgdsl.targets.session import Session
 
 
 class Sessions:
@@ -42,7 +43,7 @@ class Sessions:
         if mine:
             try:
                 self._emit(HostConnecting(host=host.name))
-                session = open_session(host, self._options)
+                session = Session.open(host, self._options)
                 future.set_result(session)
                 self._emit(HostReady(host=host.name))
             except BaseException as error:  # noqa: BLE001 - whoever waits for it must hear it
