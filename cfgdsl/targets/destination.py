@@ -174,7 +174,6 @@ class _Resolver:
         own = paths("userknownhostsfile", _USER_KNOWN_HOSTS)
         return HostKeys(
             host=self.target,
-            address=address,
             name=_first(found, "hostkeyalias") or lookup_name(address, port),
             files=own + paths("globalknownhostsfile", _GLOBAL_KNOWN_HOSTS),
             record_in=own[0] if own else None,

@@ -81,7 +81,6 @@ class HostKeys:
     """
 
     host: str
-    address: str
     name: str
     files: tuple[Path, ...]
     record_in: Path | None
@@ -105,7 +104,7 @@ class HostKeys:
         if any(key.revoked and key.blob == blob for key in known):
             place = next(key.place for key in known if key.revoked and key.blob == blob)
             raise self._refuse(
-                f"the host key of {self.address} is revoked",
+                f"the host key of {self.name} is revoked",
                 f"It shows {kind} {fingerprint(blob)}, which {place} revokes.",
                 "Do not connect. Find out who answers there.",
             )
@@ -122,7 +121,7 @@ class HostKeys:
         line = self._line(kind, blob).decode().rstrip()
         file = self.record_in or Path("~/.ssh/known_hosts").expanduser()
         return self._refuse(
-            f"the host key of {self.address} is not known",
+            f"the host key of {self.name} is not known",
             f"It shows {kind} {fingerprint(blob)}. No line for {self.name} is in "
             f"{', '.join(map(str, self.files)) or 'any known_hosts file'}.",
             f"Compare the fingerprint with the host's own, then: "
@@ -160,7 +159,7 @@ class HostKeys:
         file = known[0].place.rpartition(":")[0]
         forget = shlex.join(["ssh-keygen", "-f", file, "-R", self.name])
         return self._refuse(
-            f"the host key of {self.address} has changed",
+            f"the host key of {self.name} has changed",
             f"It shows {kind} {fingerprint(blob)}. Known:\n{listed}\n"
             "The host was installed anew, or somebody else answers in its place.",
             f"If you know why it changed: {forget}",

@@ -114,7 +114,8 @@ class Identities:
                 self.skipped.append(f"{path}: encrypted, and no passphrase was given")
                 return None
             try:
-                return paramiko.PKey.from_path(path, passphrase)
+                # Bytes, whatever its annotation says: cryptography takes no text.
+                return paramiko.PKey.from_path(path, passphrase.encode())  # type: ignore[arg-type]
             except (ValueError, paramiko.SSHException):
                 continue
         raise self._unusable(path, f"the passphrase was wrong {_PROMPTS} times")
