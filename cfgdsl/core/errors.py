@@ -61,6 +61,10 @@ class TargetError(CfgdslError):
     """A target cannot be reached, or does not answer as it must. Exit code 1; others go on."""
 
 
+class NoPythonError(TargetError):
+    """A host has no Python that the runner could run on."""
+
+
 class ConnectionLost(TargetError):
     """A conversation that had begun ended before its time."""
 

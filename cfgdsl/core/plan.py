@@ -142,6 +142,8 @@ class HostPlan:
     skipped: tuple[Skip, ...] = ()
     notes: tuple[Diagnostic, ...] = ()
     """What the user should know: unknown versions, commands that may change more."""
+    bootstrap: bool = False
+    """Whether these steps only bring a Python; after them, the host is planned anew."""
     problems: tuple[Diagnostic, ...] = ()
     """Why this host cannot be planned; then it has no steps."""
 
@@ -166,6 +168,7 @@ class HostPlan:
             "machine_id": self.machine_id,
             "steps": [step.to_json() for step in self.steps],
             "unchanged": self.unchanged,
+            "bootstrap": self.bootstrap,
             "skipped": [{"identity": s.identity, "condition": s.condition} for s in self.skipped],
             "notes": [diagnostic_to_json(d) for d in self.notes],
             "problems": [diagnostic_to_json(d) for d in self.problems],

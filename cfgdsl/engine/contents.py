@@ -19,6 +19,13 @@ if TYPE_CHECKING:
     import jinja2
 
 _CHUNK = 128 * 1024
+_Stamp = tuple[int, int, int]
+
+
+def _stamp(path: str) -> _Stamp:
+    """What changes when a file does."""
+    status = Path(path).stat()
+    return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 class Contents:
@@ -27,9 +34,9 @@ class Contents:
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
         self._by_digest: dict[str, Content] = {}
-        self._files: dict[str, tuple[tuple[int, int, int], Content]] = {}
+        self._files: dict[str, tuple[_Stamp, Content]] = {}
         self._environment: jinja2.Environment | None = None
-        self._templates: dict[str, jinja2.Template] = {}
+        self._templates: dict[str, tuple[_Stamp, jinja2.Template]] = {}
         self._lock = threading.RLock()
 
     def resolve(self, resource: Resource) -> Resource:
@@ -73,8 +80,7 @@ class Contents:
     def _local(self, path: str, origin: Origin) -> Content:
         """Hashed once however many hosts share it; read again when it changes on disk."""
         try:
-            status = Path(path).stat()
-            stamp = (status.st_ino, status.st_mtime_ns, status.st_size)
+            stamp = _stamp(path)
             known = self._files.get(path)
             if known is None or known[0] != stamp:
                 self._files[path] = (stamp, _hash_file(path))
@@ -109,14 +115,17 @@ class Contents:
         raise ConfigurationError(Diagnostic(summary=summary, detail=detail, origins=(origin,)))
 
     def _template(self, path: str) -> "jinja2.Template":
-        if path not in self._templates:
+        stamp = _stamp(path)
+        known = self._templates.get(path)
+        if known is None or known[0] != stamp:
             source = Path(path).read_text()
             environment = self._jinja()
             code = environment.compile(source, filename=path)
-            self._templates[path] = environment.template_class.from_code(
+            template = environment.template_class.from_code(
                 environment, code, environment.make_globals(None)
             )
-        return self._templates[path]
+            self._templates[path] = (stamp, template)
+        return self._templates[path][1]
 
     def _jinja(self) -> "jinja2.Environment":
         if self._environment is None:

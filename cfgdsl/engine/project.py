@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import attrs
 
-from cfgdsl.core.errors import CfgdslError, ConfigurationError, Diagnostic
+from cfgdsl.core.errors import CfgdslError, ConfigurationError, Diagnostic, NoPythonError
 from cfgdsl.core.facts import basic_facts, network_facts
 from cfgdsl.core.graph import Graph
 from cfgdsl.core.host import Host
@@ -17,6 +17,7 @@ from cfgdsl.core.plan import HostPlan, Plan
 from cfgdsl.core.planner import Planned, Request, plan_host, questions
 from cfgdsl.core.predict import Identity
 from cfgdsl.core.resource import Resource
+from cfgdsl.engine.bootstrap import bootstrap_plan, run_bootstrap
 from cfgdsl.engine.contents import Contents
 from cfgdsl.engine.declare import Declarations
 from cfgdsl.engine.evaluate import Evaluated, Evaluation
@@ -70,7 +71,6 @@ class Project:
         self._vault = Vault(declarations.secrets, options.ask)
         self._contents = Contents(self._vault)
         self._sessions = Sessions(options, self._vault, self._emit)
-        self._evaluation = Evaluation(declarations, self._contents, self._sessions)
         self._planned: dict[str, Planned] = {}
         self._identities: dict[str, Identity] = {}
         self._listen: Listener | None = None
@@ -104,10 +104,11 @@ class Project:
         """
         self._begin(listen)
         chosen = {host.name: host for host in select(self.hosts, limit)}
+        evaluation = self._evaluation()
         plans: dict[str, HostPlan] = {}
 
         def work(name: str) -> bool:
-            plans[name] = self._plan_host(chosen[name], frozenset(tags))
+            plans[name] = self._plan_host(chosen[name], evaluation, frozenset(tags))
             return not plans[name].problems
 
         self._for_each(list(chosen), work)
@@ -150,7 +151,8 @@ class Project:
     def graphs(self, *, limit: str | None = None, listen: Listener | None = None) -> dict[str, Graph]:
         """The graph of each host; hosts are asked only for facts that the configuration reads."""
         self._begin(listen)
-        return {h.name: self._evaluation.evaluate(h).graph for h in select(self.hosts, limit)}
+        evaluation = self._evaluation()
+        return {h.name: evaluation.evaluate(h).graph for h in select(self.hosts, limit)}
 
     def facts(
         self, *, limit: str | None = None, listen: Listener | None = None
@@ -209,10 +211,16 @@ class Project:
     def _for_each(self, names: Sequence[str], work: Any) -> None:  # noqa: ANN401
         for_each_host(names, work, parallel=self._options.parallel, stopping=self._stopping)
 
-    def _plan_host(self, host: Host[Any], tags: frozenset[str]) -> HostPlan:
+    def _evaluation(self) -> Evaluation:
+        """A fresh one for each plan: results and facts of an earlier one may be outdated."""
+        return Evaluation(self._declarations, self._contents, self._sessions)
+
+    def _plan_host(
+        self, host: Host[Any], evaluation: Evaluation, tags: frozenset[str]
+    ) -> HostPlan:
         try:
             session = self._sessions.get(host)
-            evaluated = self._evaluation.evaluate(host)
+            evaluated = evaluation.evaluate(host)
             basics = basic_facts(session.basics)
             identity = Identity(basics.user, basics.group or basics.user)
             asked = questions(evaluated.graph.resources)
@@ -221,7 +229,16 @@ class Project:
             )
             request = _request(host, evaluated, identity, basics.machine_id, tags)
             planned = plan_host(request, answers)
+        except NoPythonError as error:
+            self._sessions.drop(host.name)
+            if host.bootstrap:
+                planned = Planned(bootstrap_plan(host, error), {})
+                self._emit(HostPlanned(host=host.name, plan=planned.plan))
+                return planned.plan
+            self._emit(HostFailed(host=host.name, problems=error.diagnostics))
+            return HostPlan(host=host.name, problems=error.diagnostics)
         except CfgdslError as error:
+            self._sessions.drop(host.name)
             self._emit(HostFailed(host=host.name, problems=error.diagnostics))
             return HostPlan(host=host.name, problems=error.diagnostics)
         self._planned[host.name] = planned
@@ -234,6 +251,8 @@ class Project:
         if plan.problems:
             self._emit(HostFailed(host=host.name, problems=plan.problems))
             return False
+        if plan.bootstrap:
+            return self._bootstrap(host, plan)
         execution = HostExecution(
             run=run_id,
             project=self.name,
@@ -251,6 +270,13 @@ class Project:
             return False
         finally:
             self._let_go(host.name, len(self.hosts))
+
+    def _bootstrap(self, host: Host[Any], plan: HostPlan) -> bool:
+        try:
+            return run_bootstrap(host, plan, self._sessions.options, self._emit)
+        except CfgdslError as error:
+            self._emit(HostFailed(host=host.name, problems=error.diagnostics))
+            return False
 
     def _let_go(self, name: str, hosts: int) -> None:
         """Beyond `parallel` hosts, a connection is not kept until it is needed again."""

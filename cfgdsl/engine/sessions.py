@@ -22,7 +22,7 @@ class Sessions:
         def value(secret: Secret) -> str:
             return vault.value(secret)
 
-        self._options = TargetOptions(
+        self.options = TargetOptions(
             ssh_config=options.ssh_config,
             accept_new_host_keys=options.accept_new_host_keys,
             timeouts=Timeouts(connect=options.connect_timeout),
@@ -43,7 +43,7 @@ class Sessions:
         if mine:
             try:
                 self._emit(HostConnecting(host=host.name))
-                session = Session.open(host, self._options)
+                session = Session.open(host, self.options)
                 future.set_result(session)
                 self._emit(HostReady(host=host.name))
             except BaseException as error:  # noqa: BLE001 - whoever waits for it must hear it

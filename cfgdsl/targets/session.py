@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from cfgdsl.core.errors import ConnectionLost, Diagnostic, TargetError
+from cfgdsl.core.errors import ConnectionLost, Diagnostic, NoPythonError, TargetError
 from cfgdsl.core.host import Host
 from cfgdsl.runner import loader, wire
 from cfgdsl.targets import inbound
@@ -275,7 +275,7 @@ def _load(dialogue: Dialogue, traffic: Traffic) -> None:
     host = dialogue.host.name
     if word != "error":
         raise inbound.nonsense(host, "not a word of the loader", said.encode())
-    raise TargetError(
+    raise NoPythonError(
         Diagnostic(
             summary=f"no Python to run on: {why}",
             detail="cfgdsl needs Python 3.8 or newer there, with its whole standard library.",
