@@ -1,0 +1,57 @@
+"""What several types refuse in a field, as sentences that end up behind the user's line."""
+
+from typing import Any
+
+from cfgdsl import Secret
+
+_SECRET_MARK = Secret("").token[0]
+"""What every reference to a secret begins with, once it stands in text."""
+
+
+def no_secret(field: str, *texts: str | None) -> None:
+    """Refuse a reference to a secret where the text is shown, or seen in process lists.
+
+    >>> no_secret("comment", "plain")
+    """
+    if any(text and _SECRET_MARK in text for text in texts):
+        raise ValueError(f"{field} must not contain a secret: others on the host can see it")
+
+
+def account_text(field: str, text: str | None) -> None:
+    """Refuse what cannot stand in a field of passwd(5) or group(5).
+
+    >>> account_text("comment", "Deployment, room 5")
+    """
+    no_secret(field, text)
+    if text is not None and any(c == ":" or not c.isprintable() for c in text):
+        raise ValueError(f"{field} must not contain ':' or control characters: {text!r}")
+
+
+def account_name(field: str, name: str) -> None:
+    """Refuse what useradd(8) and groupadd(8) refuse, and numbers posing as names.
+
+    >>> account_name("name", "www-data")
+    """
+    account_text(field, name)
+    if name.isdigit() or name[0] in "+~@." or len(name) > 32:
+        raise ValueError(f"{field} is no valid account name: {name!r}")
+
+
+def as_references(value: Any) -> tuple[Any, ...]:
+    """One reference or a list of them, as a tuple.
+
+    >>> as_references("package:nginx")
+    ('package:nginx',)
+    """
+    if value is None:
+        return ()
+    return tuple(value) if isinstance(value, list | tuple | set | frozenset) else (value,)
+
+
+def account_number(field: str, number: int | None) -> None:
+    """Refuse what is no uid or gid; the two highest numbers mean "none" to the kernel.
+
+    >>> account_number("uid", 1000)
+    """
+    if number is not None and not 0 <= number < 2**32 - 2:
+        raise ValueError(f"{field} must be between 0 and 4294967293, not {number}")

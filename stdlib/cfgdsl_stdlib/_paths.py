@@ -1,0 +1,77 @@
+"""What everything that lives at a path has in common: whom it waits for, and its attributes."""
+
+import posixpath
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+from cfgdsl import Answers, Change, Footprint, Probe, keys, ops, probes
+
+
+class Owned(Protocol):
+    """What has a path, an owner and a group."""
+
+    @property
+    def path(self) -> str: ...
+    @property
+    def owner(self) -> str | None: ...
+    @property
+    def group(self) -> str | None: ...
+
+
+def parent(path: str) -> probes.Stat:
+    """The question for the folder of a path."""
+    return probes.Stat(posixpath.dirname(path), follow=True)
+
+
+def footprint(thing: Owned, *, reads: tuple[str, ...] = ()) -> Footprint:
+    """Writes its path; comes after its folders, its owner and its group."""
+    return Footprint(
+        writes=(keys.path(thing.path),),
+        reads=(*keys.parents(thing.path), *(key for key, _ in _accounts(thing)), *reads),
+        awaits=(
+            (keys.path(posixpath.dirname(thing.path)), parent(thing.path)),
+            *_accounts(thing),
+        ),
+    )
+
+
+def _accounts(thing: Owned) -> Iterator[tuple[str, Probe]]:
+    """Owner and group that must exist: asked for, but no part of the state of the path itself, so
+    that a step is not left open because a new user's uid is not known yet."""
+    if thing.owner is not None and not thing.owner.isdigit():
+        yield keys.user(thing.owner), probes.User(thing.owner)
+    if thing.group is not None and not thing.group.isdigit():
+        yield keys.group(thing.group), probes.Group(thing.group)
+
+
+def found_attributes(stat: Any) -> dict[str, Any]:
+    """Mode, owner and group from an answer; a link has no mode."""
+    return {name: stat.get(name) for name in ("mode", "owner", "group")}
+
+
+def stat_of(answers: Answers, probe: probes.Stat) -> dict[str, Any] | None:
+    """The answer to a `Stat`, typed."""
+    answer: dict[str, Any] | None = answers[probe]
+    return answer
+
+
+def set_attributes(change: Change[Any]) -> ops.SetAttrs:
+    """The op that changes the attributes which differ, and those alone."""
+    values = {
+        name: getattr(change.desired, name)
+        for name in ("mode", "owner", "group")
+        if change.touches(name)
+    }
+    found = change.before.mode if change.before is not None else None
+    if "mode" not in values and found is not None and found & 0o6000:
+        values["mode"] = found  # chown(2) clears setuid and setgid
+    return ops.SetAttrs(change.desired.path, **values)
+
+
+KINDS = {
+    "file": "a file",
+    "dir": "a directory",
+    "link": "a symbolic link",
+    "other": "a device, socket or pipe",
+}
+"""How the kinds in an answer are called in errors."""

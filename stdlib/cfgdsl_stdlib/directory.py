@@ -1,0 +1,100 @@
+"""Directories: that they are there, and who may enter them."""
+
+import posixpath
+from typing import Any, Self
+
+from cfgdsl import (
+    AbsPath,
+    Answers,
+    Change,
+    Field,
+    Footprint,
+    ImpossibleError,
+    Mode,
+    Op,
+    Owner,
+    Probe,
+    Resource,
+    field,
+    key,
+    keys,
+    ops,
+    probes,
+    resource,
+)
+from cfgdsl_stdlib import _paths
+
+
+@resource("directory")
+class Directory(Resource):
+    """A directory; what is in it stays as it is.
+
+    Example:
+        >>> Directory("/srv/www", mode="0755", parents=True).key
+        '/srv/www'
+    """
+
+    path: Field[AbsPath] = key(kw_only=False)
+    """Where it is."""
+    mode: Field[Mode | None, int | str | None] = field(default=None, kw_only=True)
+    """Permission bits, ``0o755`` or ``"0755"``; default: kept, 0755 when new."""
+    owner: Field[Owner | None, str | int | None] = field(default=None, kw_only=True)
+    """Its user, by name; default: kept, the connecting user when new."""
+    group: Field[Owner | None, str | int | None] = field(default=None, kw_only=True)
+    """Its group, by name; default: kept, the connecting user's when new."""
+    parents: Field[bool] = field(default=False, how=True, kw_only=True)
+    """Whether missing directories above it are made too, with mode 0755; default: no, their absence
+    is an error."""
+    absent: Field[bool] = field(default=False, kw_only=True)
+    """Whether it must not exist. One that is not empty is kept, unless `recursive`."""
+    recursive: Field[bool] = field(default=False, how=True, kw_only=True)
+    """Whether `absent` removes it with all that is in it; links in it are not followed."""
+
+    def complete(self) -> dict[str, Any]:
+        """Only a removal can be recursive; the root stays."""
+        if self.recursive and not self.absent:
+            raise ValueError("recursive=True is for absent=True only")
+        if self.absent and self.path == "/":
+            raise ValueError("path is the root directory, which cannot be absent")
+        return {}
+
+    def footprint(self) -> Footprint:
+        """Writes its path, after its folders, owner and group."""
+        own = _paths.footprint(self)
+        if not self.parents:
+            return own
+        folders = [key.removeprefix("path:") for key in keys.parents(self.path)]
+        above = tuple((keys.path(f), probes.Stat(f, follow=True)) for f in folders)
+        return Footprint(writes=own.writes, reads=own.reads, awaits=(*own.awaits, *above))
+
+    def probes(self) -> tuple[Probe, ...]:
+        """What is there, and whether its folder is.
+
+        With `parents` the folders above are no part of its state: another step may make them first.
+        """
+        if self.absent or self.parents:
+            return (probes.Stat(self.path),)
+        return (probes.Stat(self.path), _paths.parent(self.path))
+
+    def observe(self, answers: Answers) -> Self | None:
+        """The directory as found."""
+        stat = _paths.stat_of(answers, probes.Stat(self.path))
+        if stat is None:
+            return None
+        if stat["kind"] != "dir":
+            name = posixpath.basename(self.path)
+            raise ImpossibleError(
+                f"{self.path} is {_paths.KINDS[stat['kind']]}, not a directory",
+                hint=f"Declare the directory that {name} leads to."
+                if stat["kind"] == "link"
+                else f'Remove it first: File("{self.path}", absent=True).',
+            )
+        return self.observed(absent=False, **_paths.found_attributes(stat))
+
+    def ops(self, change: Change[Self]) -> tuple[Op, ...]:
+        """Make it, remove it, or set what differs."""
+        if change.desired.absent:
+            return (ops.Remove(self.path, recursive=self.recursive),)
+        if change.before is not None:
+            return (_paths.set_attributes(change),)
+        return (ops.Mkdir(self.path, self.mode, self.owner, self.group, parents=self.parents),)

@@ -1,0 +1,169 @@
+"""Regular files: their content, and who may read and write them."""
+
+import posixpath
+from collections.abc import Sequence
+from typing import Any, Self
+
+from cfgdsl import (
+    AbsPath,
+    Answers,
+    Argv,
+    Change,
+    Content,
+    Field,
+    FileContent,
+    Footprint,
+    ImpossibleError,
+    Mode,
+    Op,
+    Owner,
+    Probe,
+    Resource,
+    Secret,
+    field,
+    key,
+    ops,
+    probes,
+    resource,
+)
+from cfgdsl.core.content import LocalFile, Text
+from cfgdsl_stdlib import _paths
+
+
+@resource("file")
+class File(Resource):
+    """A regular file, replaced atomically with its final owner and mode.
+
+    Without `content` and `source` only its attributes are managed; it is created empty where it is
+    not there. A symbolic link in its place is replaced, never followed by surprise.
+
+    Example:
+        >>> File("/etc/motd", content="Welcome.\\n", mode=0o644).identity
+        'file:/etc/motd'
+    """
+
+    path: Field[AbsPath] = key(kw_only=False)
+    """Where it is."""
+    content: Field[FileContent | None, str | bytes | Secret | FileContent | None] = field(
+        default=None, kw_only=True
+    )
+    """Text, bytes or `template(...)`; None: whatever it holds."""
+    source: Field[str | None] = field(default=None, how=True, kw_only=True)
+    """A local file to take the content from, relative to the folder of the declaring module."""
+    mode: Field[Mode | None, int | str | None] = field(default=None, kw_only=True)
+    """Permission bits, ``0o644`` or ``"0644"``; default: kept, 0644 when new, 0600 when the content
+    holds a secret."""
+    owner: Field[Owner | None, str | int | None] = field(default=None, kw_only=True)
+    """Its user, by name; default: kept, the connecting user when new."""
+    group: Field[Owner | None, str | int | None] = field(default=None, kw_only=True)
+    """Its group, by name; default: kept, the connecting user's when new."""
+    absent: Field[bool] = field(default=False, kw_only=True)
+    """Whether it must not exist. A directory in its place is never removed."""
+    validate: Field[Argv | None, Sequence[str] | None] = field(default=None, how=True, kw_only=True)
+    """A command that checks the new file before it goes live; ``"%s"`` in it stands for the file:
+    ``["visudo", "-c", "-f", "%s"]``."""
+    follow: Field[bool] = field(default=False, how=True, kw_only=True)
+    """Whether a symbolic link in its place is followed, and what it leads to is written."""
+
+    def complete(self) -> dict[str, Any]:
+        """The content from `source`; a private mode for secrets."""
+        if self.validate is not None and not any("%s" in word for word in self.validate):
+            raise ValueError('validate must contain "%s", which stands for the file to check')
+        if self.absent and (self.content is not None or self.source is not None):
+            raise ValueError("absent=True and a content contradict each other")
+        if self.source is None:
+            return {"mode": self._private_mode()}
+        if self.content is not None:
+            raise ValueError("takes content= or source=, not both")
+        folder = posixpath.dirname(self.origin.file)
+        return {"content": LocalFile(posixpath.join(folder, self.source)), "source": None}
+
+    def _private_mode(self) -> int | None:
+        """The mode; one that was not given is private when the content holds a secret."""
+        secret = isinstance(self.content, Text) or self._holds_secret
+        return 0o600 if secret and self.mode is None else self.mode
+
+    @property
+    def _holds_secret(self) -> bool:
+        return isinstance(self.content, Content) and self.content.secret
+
+    @property
+    def _stat(self) -> probes.Stat:
+        return probes.Stat(self.path, follow=self.follow)
+
+    @property
+    def _read(self) -> probes.Read:
+        wanted = self.content.sha256 if isinstance(self.content, Content) else None
+        if self._holds_secret:
+            return probes.Read(self.path, unless=wanted, up_to=0, follow=self.follow)
+        return probes.Read(self.path, unless=wanted, follow=self.follow)
+
+    def footprint(self) -> Footprint:
+        """Writes its path, after its folders, owner and group."""
+        return _paths.footprint(self)
+
+    def probes(self) -> tuple[Probe, ...]:
+        """What is there, the old content, and whether its folder is."""
+        if self.absent:
+            return (self._stat,)
+        read = () if self.content is None else (self._read,)
+        return (self._stat, *read, _paths.parent(self.path))
+
+    def observe(self, answers: Answers) -> Self | None:
+        """The file as found; for anything else in its place, a file without content."""
+        stat = _paths.stat_of(answers, self._stat)
+        if stat is None:
+            return None
+        kind = stat["kind"]
+        if kind == "dir" or (kind == "other" and not self.absent):
+            raise ImpossibleError(
+                f"{self.path} is {_paths.KINDS[kind]}, not a file",
+                hint=f'Remove it first, or declare Directory("{self.path}").'
+                if kind == "dir"
+                else "",
+            )
+        if kind == "link" and self.content is None and not self.absent:
+            raise ImpossibleError(
+                f"{self.path} is a symbolic link to {stat['target']}",
+                hint="Declare the file that it leads to, or give the content that replaces it.",
+            )
+        found = _paths.found_attributes(stat)
+        return self.observed(absent=False, content=self._found_content(answers, kind), **found)
+
+    def _found_content(self, answers: Answers, kind: str) -> Content | None:
+        read = answers[self._read] if kind == "file" and self.content is not None else None
+        if read is None:
+            return None
+        text = read.get("text")
+        return Content(
+            read["sha256"],
+            read["size"],
+            data=None if text is None else text.encode(),
+            secret=self._holds_secret,
+        )
+
+    def ops(self, change: Change[Self]) -> tuple[Op, ...]:
+        """One atomic write, or attributes alone when the content stays."""
+        if change.desired.absent:
+            return (ops.Remove(self.path),)
+        if change.before is not None and not change.touches("content") and not self.follow:
+            return (_paths.set_attributes(change),)
+        if self.follow and self.content is None and change.before is not None:
+            raise ImpossibleError(
+                "follow=True needs a content",
+                hint="Declare the file that the link leads to.",
+            )
+        content = Content.of("") if self.content is None else self.content
+        if not isinstance(content, Content):
+            raise TypeError(f"the content of {self.identity} was not resolved")
+        return (
+            ops.Put(
+                self.path,
+                content,
+                mode=self._private_mode(),
+                owner=self.owner,
+                group=self.group,
+                validate=self.validate,
+                follow=self.follow,
+            ),
+        )
