@@ -48,18 +48,20 @@ class Change(Generic[R]):
 def compare(desired: R, observed: R | None) -> Change[R]:
     """What must change for `observed` to become `desired`.
 
-    A field left None is not managed; ``absent=True`` equals None.
+    A field left None is not managed. ``absent=True`` equals None, on both sides; an absent one may
+    still be given, for what `ops` wants to know of it.
     """
+    there = observed is not None and not getattr(observed, "absent", False)
     if getattr(desired, "absent", False):
-        return Change(desired, observed, NONE if observed is None else DELETE)
+        return Change(desired, observed, DELETE if there else NONE)
     fields = []
     for slot in state_fields(type(desired)):
         wanted = getattr(desired, slot.name)
         if wanted is None or slot.name == "absent":
             continue
-        found = getattr(observed, slot.name) if observed is not None else None
-        if isinstance(wanted, Output) or observed is None or wanted != found:
+        found = getattr(observed, slot.name) if there else None
+        if isinstance(wanted, Output) or not there or wanted != found:
             fields.append(FieldChange(slot.name, found, wanted))
-    if observed is None:
-        return Change(desired, None, type(desired).creating, tuple(fields))
+    if not there:
+        return Change(desired, observed, type(desired).creating, tuple(fields))
     return Change(desired, observed, UPDATE if fields else NONE, tuple(fields))
