@@ -1,0 +1,1 @@
+"""Measurements: each writes a table in Markdown and JSON to benchmarks/results/."""
