@@ -1,11 +1,13 @@
 """What several types refuse in a field, as sentences that end up behind the user's line."""
 
+import json
 from typing import Any
 
 from cfgdsl import Secret
 
-_SECRET_MARK = Secret("").token[0]
-"""What every reference to a secret begins with, once it stands in text."""
+_MARK = Secret("any").token[0]
+_SECRET_MARKS = (_MARK, json.dumps(_MARK)[1:-1])
+"""What every reference to a secret begins with, in text and in JSON text."""
 
 
 def no_secret(field: str, *texts: str | None) -> None:
@@ -13,7 +15,7 @@ def no_secret(field: str, *texts: str | None) -> None:
 
     >>> no_secret("comment", "plain")
     """
-    if any(text and _SECRET_MARK in text for text in texts):
+    if any(text and mark in text for text in texts for mark in _SECRET_MARKS):
         raise ValueError(f"{field} must not contain a secret: others on the host can see it")
 
 

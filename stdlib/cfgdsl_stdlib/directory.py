@@ -65,7 +65,8 @@ class Directory(Resource):
             return own
         folders = [key.removeprefix("path:") for key in keys.parents(self.path)]
         above = tuple((keys.path(f), probes.Stat(f, follow=True)) for f in folders)
-        return Footprint(writes=own.writes, reads=own.reads, awaits=(*own.awaits, *above))
+        awaits = tuple(dict.fromkeys((*own.awaits, *above)))
+        return Footprint(writes=own.writes, reads=own.reads, awaits=awaits)
 
     def probes(self) -> tuple[Probe, ...]:
         """What is there, and whether its folder is.

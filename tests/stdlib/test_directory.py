@@ -1,0 +1,120 @@
+"""`Directory`: what is asked, what is found, and which ops follow."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cfgdsl import probes
+from cfgdsl_stdlib import Directory
+from tests.stdlib.walk import (
+    assert_converges,
+    change_of,
+    decided,
+    folder,
+    impossible,
+    link,
+    refusal,
+    regular,
+)
+
+WWW = "/srv/www"
+PARENT = {probes.Stat("/srv", follow=True): folder()}
+
+
+def host(stat: Any) -> dict[probes.Probe, Any]:
+    return {**PARENT, probes.Stat(WWW): stat}
+
+
+@pytest.mark.parametrize(
+    ("declared", "found", "action", "ops"),
+    [
+        (Directory(WWW), None, "create", [{"kind": "mkdir", "path": WWW}]),
+        (
+            Directory(WWW, mode="0750", owner="www", group="www", parents=True),
+            None,
+            "create",
+            [
+                {
+                    "kind": "mkdir",
+                    "path": WWW,
+                    "mode": 0o750,
+                    "owner": "www",
+                    "group": "www",
+                    "parents": True,
+                }
+            ],
+        ),
+        (Directory(WWW, mode=0o755), folder(), "none", []),
+        (
+            Directory(WWW, mode=0o750, owner="www"),
+            folder(),
+            "update",
+            [{"kind": "set_attrs", "path": WWW, "mode": 0o750, "owner": "www"}],
+        ),
+        (Directory(WWW, absent=True), None, "none", []),
+        (Directory(WWW, absent=True), folder(), "delete", [{"kind": "remove", "path": WWW}]),
+        (
+            Directory(WWW, absent=True, recursive=True),
+            folder(),
+            "delete",
+            [{"kind": "remove", "path": WWW, "recursive": True}],
+        ),
+    ],
+)
+def test_change_and_ops(declared: Directory, found: Any, action: str, ops: list[Any]) -> None:
+    assert change_of(declared, host(found)).action == action
+    assert decided(declared, host(found)) == ops
+
+
+@pytest.mark.parametrize("absent", [False, True])
+def test_a_file_in_its_place(absent: bool) -> None:
+    assert impossible(Directory(WWW, absent=absent), host(regular())) == (
+        "/srv/www is a file, not a directory",
+        'Remove it first: File("/srv/www", absent=True).',
+    )
+
+
+def test_a_link_in_its_place_is_not_followed() -> None:
+    assert impossible(Directory(WWW), host(link("/data"))) == (
+        "/srv/www is a symbolic link, not a directory",
+        "Declare the directory that www leads to.",
+    )
+
+
+def test_contradictions_are_refused() -> None:
+    assert (
+        refusal(lambda: Directory(WWW, recursive=True))
+        == "Directory: recursive=True is for absent=True only"
+    )
+    assert (
+        refusal(lambda: Directory("/", absent=True))
+        == "Directory: path is the root directory, which cannot be absent"
+    )
+
+
+def test_footprint() -> None:
+    footprint = Directory(WWW, group="www").footprint()
+    assert footprint.writes == ("path:/srv/www",)
+    assert footprint.reads == ("path:/srv", "group:www")
+
+
+def test_folders_above_that_it_may_make_are_no_part_of_its_state() -> None:
+    declared = Directory("/srv/a/b", parents=True)
+    assert declared.probes() == (probes.Stat("/srv/a/b"),)
+    assert [key for key, _ in declared.footprint().awaits] == ["path:/srv/a", "path:/srv"]
+
+
+@given(
+    mode=st.none() | st.sampled_from([0o700, 0o755, 0o2775]),
+    owner=st.none() | st.sampled_from(["root", "www"]),
+    absent=st.booleans(),
+    parents=st.booleans(),
+    stat=st.none() | st.builds(folder, mode=st.sampled_from([0o700, 0o755]), owner=st.just("www")),
+)
+def test_applied_means_nothing_left_to_do(
+    mode: Any, owner: Any, absent: bool, parents: bool, stat: Any
+) -> None:
+    declared = Directory(WWW, mode=mode, owner=owner, absent=absent, parents=parents)
+    assert assert_converges(declared, host(stat))
