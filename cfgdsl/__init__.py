@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from cfgdsl.core.fields import Field, field, key
     from cfgdsl.core.footprint import Footprint
     from cfgdsl.core.host import Become, Host
+    from cfgdsl.core.ops import Op
     from cfgdsl.core.output import Output
     from cfgdsl.core.plan import HostPlan, Plan, Step
     from cfgdsl.core.probes import Answers, Probe
-    from cfgdsl.core.ops import Op
     from cfgdsl.core.refresh import Task
     from cfgdsl.core.resource import Resource, resource
     from cfgdsl.core.secret import Secret
@@ -89,14 +89,71 @@ _HOME = {
     "resource": "core.resource",
     "template": "engine.declare",
 }
-_MODULES = {"keys": "cfgdsl.core.footprint", "ops": "cfgdsl.core.ops", "probes": "cfgdsl.core.probes"}
+_MODULES = {
+    "keys": "cfgdsl.core.footprint",
+    "ops": "cfgdsl.core.ops",
+    "probes": "cfgdsl.core.probes",
+}
 
 __version__ = "0.1.0"
 
-__all__ = [*_HOME, *_MODULES, "__version__"]  # noqa: PLE0604 - the tables above are the list
+__all__ = [
+    "AbsPath",
+    "Answers",
+    "Argv",
+    "Become",
+    "CfgdslError",
+    "Change",
+    "CommandResult",
+    "Condition",
+    "ConfigurationError",
+    "Content",
+    "CustomFact",
+    "Diagnostic",
+    "Env",
+    "Event",
+    "Facts",
+    "Field",
+    "FileContent",
+    "Footprint",
+    "Host",
+    "HostPlan",
+    "ImpossibleError",
+    "Mode",
+    "Name",
+    "Op",
+    "Options",
+    "Output",
+    "Owner",
+    "Plan",
+    "Probe",
+    "Project",
+    "Resource",
+    "Run",
+    "Secret",
+    "Step",
+    "TargetError",
+    "Task",
+    "UnknownValueError",
+    "__version__",
+    "command_ok",
+    "component",
+    "configure",
+    "custom_fact",
+    "exists",
+    "field",
+    "key",
+    "keys",
+    "load",
+    "ops",
+    "probes",
+    "project",
+    "resource",
+    "template",
+]
 
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401 - PEP 562
+def __getattr__(name: str) -> Any:
     if name in _MODULES:
         return importlib.import_module(_MODULES[name])
     home = _HOME.get(name)

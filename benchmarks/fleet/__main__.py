@@ -1,6 +1,6 @@
 """Measure no-op and cold applies of the workload on lab hosts, beside the floor.
 
-    python -m benchmarks.fleet [--hosts 1,20] [--times 5]
+python -m benchmarks.fleet [--hosts 1,20] [--times 5]
 """
 
 import argparse

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from benchmarks.fleet import workload
 
-_SCRIPT = '''
+_SCRIPT = """
 import grp, hashlib, os, pwd, subprocess, sys
 bad = []
 def check(ok, what):
@@ -46,7 +46,7 @@ out = subprocess.run(["systemctl", "show", "-p", "ActiveState,UnitFileState", *S
 check(out.count(b"ActiveState=active") == len(SERVICES)
       and out.count(b"UnitFileState=enabled") == len(SERVICES), "services")
 print(len(bad), *bad[:5])
-'''
+"""
 
 
 def script(host: str) -> str:
