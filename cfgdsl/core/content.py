@@ -4,6 +4,7 @@ Equal by digest. Large contents are never here: `path` says where the controller
 """
 
 import hashlib
+from typing import Any
 
 import attrs
 
@@ -11,9 +12,9 @@ TEXT_LIMIT = 64 * 1024
 """The longest text that a diff shows, in bytes."""
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Content:
-    """The bytes that a file should have.
+    """The bytes that a file has or should have.
 
     >>> Content.of("hello\\n").size
     6
@@ -36,6 +37,11 @@ class Content:
         raw = data.encode() if isinstance(data, str) else bytes(data)
         return cls(hashlib.sha256(raw).hexdigest(), len(raw), data=raw)
 
+    @classmethod
+    def hidden(cls) -> "Content":
+        """What a plan's JSON says of a content that holds a secret: that there is one."""
+        return cls("", 0, secret=True)
+
     @property
     def text(self) -> str | None:
         """The text for a diff; None for binary, large or secret contents."""
@@ -44,13 +50,38 @@ class Content:
         return as_text(self.data)
 
     def __str__(self) -> str:
-        return (
-            "(secret content)" if self.secret else f"{self.size} bytes, sha256 {self.sha256[:12]}"
-        )
+        digest = self.sha256[:12]
+        return "(secret content)" if self.secret else f"{self.size} bytes, sha256 {digest}"
+
+    def __repr__(self) -> str:
+        return f"<Content {self}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Its data are the secret itself; that leaves memory through the channel to a host only.
+        if self.secret:
+            raise TypeError("a content that holds a secret cannot be pickled")
+        return Content, (self.sha256, self.size, self.data, self.path)
+
+    def __copy__(self) -> "Content":
+        return self
+
+    def __deepcopy__(self, _: object) -> "Content":
+        return self
+
+
+def hide(found: object, wanted: object) -> object:
+    """`found`, kept from sight when a secret takes its place: it is likely an older one."""
+    if isinstance(found, Content) and isinstance(wanted, Content) and wanted.secret:
+        return attrs.evolve(found, secret=True)
+    return found
 
 
 def as_text(data: bytes) -> str | None:
-    """`data` as text, or None when it is not: not UTF-8, or with a NUL in it."""
+    """`data` as text, or None when it is not: not UTF-8, or with a NUL in it.
+
+    >>> as_text(b"hello"), as_text(b"\\0")
+    ('hello', None)
+    """
     if b"\0" in data:
         return None
     try:

@@ -8,10 +8,10 @@ from typing import Any
 
 import attrs
 
-from cfgdsl.core.diff import Change, compare
+from cfgdsl.core.diff import Change, compare, is_absent
 from cfgdsl.core.ops import Op
 from cfgdsl.core.predict import Identity, World
-from cfgdsl.core.probes import Answer, Answers, Probe, Unknown
+from cfgdsl.core.probes import Answer, Answers, Probe, is_known
 from cfgdsl.core.resource import Resource
 from cfgdsl.runner import wire
 
@@ -21,17 +21,16 @@ class Decision:
     """Ops, and the digest of the answers that they lead to; None: only the run can tell."""
 
     ops: tuple[Op, ...]
-    want: str | None
-
-
-def is_known(answer: Answer | Unknown) -> bool:
-    """Whether the answer is known when the plan is made."""
-    return not isinstance(answer, Unknown)
+    want: str | None = attrs.field(repr=False)
 
 
 def digest_of(answers: Iterable[Answer]) -> str:
-    """The digest of answers, as the runner computes it."""
-    return wire.digest(list(answers))
+    """The digest of answers, as the runner computes it.
+
+    >>> digest_of([None]) == digest_of([{"text": "not counted"}])
+    False
+    """
+    return str(wire.digest(list(answers)))
 
 
 def decide(change: Change[Any], world: World, probes: Sequence[Probe]) -> Decision:
@@ -49,8 +48,16 @@ def decide(change: Change[Any], world: World, probes: Sequence[Probe]) -> Decisi
 def decide_open(
     resource: Resource, probes: Sequence[Probe], answers: Sequence[Answer], identity: Identity
 ) -> Decision | None:
-    """What an open step does, from what the run has found; None: it is as declared already."""
+    """What an open step does, from what the run has found; None: nothing.
+
+    Nothing is to be done where it is as declared already, and where its condition, among the
+    `probes` because the plan could not tell, is false. Raises `ImpossibleError`.
+    """
     found = dict(zip(probes, answers, strict=True))
+    condition = resource.only_if
+    asked = condition is not None and condition.probe in found
+    if condition is not None and asked and not condition.holds(found[condition.probe]):
+        return None
     change = compare(resource, resource.observe(Answers(found)))
     if not change.is_needed:
         return None
@@ -65,6 +72,8 @@ def differences(
     change = compare(resource, resource.observe(found))
     if not change.is_needed:
         return ()
+    if is_absent(change.before):
+        return ("it is not there",)
     if not change.fields:
-        return (f"{change.action} is still needed",)
+        return ("it is still there",)
     return tuple(f"{c.name} is {c.before!r}, not {c.after!r}" for c in change.fields)

@@ -4,6 +4,7 @@ from typing import Any, Generic, TypeVar
 
 import attrs
 
+from cfgdsl.core.content import hide
 from cfgdsl.core.output import Output
 from cfgdsl.core.resource import Resource, state_fields
 
@@ -17,7 +18,11 @@ DELETE = "delete"
 
 @attrs.frozen
 class FieldChange:
-    """One field: how it is and how it will be. None: not there, or not known to the type."""
+    """One field: how it is and how it will be.
+
+    >>> FieldChange("mode", None, 0o644).before is None  # not there, or not known to the type
+    True
+    """
 
     name: str
     before: Any
@@ -30,7 +35,7 @@ class Change(Generic[R]):
 
     desired: R
     before: R | None
-    """As observed; None: absent."""
+    """As observed; None, or ``absent=True``: it is not there."""
     action: str
     """`create`, `update`, `delete`, `none`, or the type's own word for creating (`run`)."""
     fields: tuple[FieldChange, ...] = ()
@@ -45,15 +50,19 @@ class Change(Generic[R]):
         return self.action != NONE
 
 
+def is_absent(resource: Resource | None) -> bool:
+    """Whether there is nothing: None, or what says ``absent=True`` of itself."""
+    return resource is None or bool(getattr(resource, "absent", False))
+
+
 def compare(desired: R, observed: R | None) -> Change[R]:
     """What must change for `observed` to become `desired`.
 
-    A field left None is not managed. ``absent=True`` equals None, on both sides; an absent one may
-    still be given, for what `ops` wants to know of it.
+    A field left None is not managed; ``absent=True`` equals None.
     """
-    there = observed is not None and not getattr(observed, "absent", False)
-    if getattr(desired, "absent", False):
-        return Change(desired, observed, DELETE if there else NONE)
+    if is_absent(desired):
+        return Change(desired, observed, NONE if is_absent(observed) else DELETE)
+    there = not is_absent(observed)
     fields = []
     for slot in state_fields(type(desired)):
         wanted = getattr(desired, slot.name)
@@ -61,7 +70,7 @@ def compare(desired: R, observed: R | None) -> Change[R]:
             continue
         found = getattr(observed, slot.name) if there else None
         if isinstance(wanted, Output) or not there or wanted != found:
-            fields.append(FieldChange(slot.name, found, wanted))
+            fields.append(FieldChange(slot.name, hide(found, wanted), wanted))
     if not there:
         return Change(desired, observed, type(desired).creating, tuple(fields))
     return Change(desired, observed, UPDATE if fields else NONE, tuple(fields))

@@ -65,7 +65,7 @@ class NoPythonError(TargetError):
     """A host has no Python that the runner could run on."""
 
 
-class ConnectionLost(TargetError):
+class ConnectionLost(TargetError):  # noqa: N818 - says what happened, as ConnectionResetError
     """A conversation that had begun ended before its time."""
 
 

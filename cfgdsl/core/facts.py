@@ -189,7 +189,9 @@ if TYPE_CHECKING:
         """What a host says of itself: the fields of `BasicFacts` and `NetworkFacts`."""
 
         def __getitem__(self, fact: CustomFact[T]) -> T: ...
-        def all(self) -> dict[str, Any]: ...
+        def all(self) -> dict[str, Any]:
+            """Every built-in fact, by name."""
+            ...
 
 else:
     Facts = _Facts

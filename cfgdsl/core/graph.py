@@ -1,20 +1,21 @@
 """The graph of one target: which resource comes before which, and why.
 
-Edges are *declared* (`after=`), *by reference* (an `Output` used as input), or *inferred* (one writes
-a key that another reads). All through one dict of keys: linear in resources and edges.
+Edges are *declared* (`after=`), *by reference* (an `Output` used as input), or *inferred* (one
+writes a key that another reads). All through one dict of keys: linear in resources and edges.
 """
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import attrs
 
 from cfgdsl.core.errors import ConfigurationError, Diagnostic
-from cfgdsl.core.footprint import parents
-from cfgdsl.core.order import cycle_in, reaches, topological_order
+from cfgdsl.core.footprint import Footprint, parents
+from cfgdsl.core.merge import merge_equal, writers_of
+from cfgdsl.core.order import cycles_in, knots, reached_from, topological_order
 from cfgdsl.core.output import Output
-from cfgdsl.core.resource import Resource, references, state_fields
+from cfgdsl.core.resource import Resource, outputs_in, references
 
 EdgeKind = Literal["declared", "reference", "inferred"]
 
@@ -32,13 +33,16 @@ class Edge:
 
 @attrs.frozen
 class Graph:
-    """Resources of one target in declaration order, their edges, and an order that respects them."""
+    """Resources of one target in declaration order, their edges, and an order respecting them."""
 
     resources: tuple[Resource, ...]
-    edges: tuple[Edge, ...]
-    order: tuple[int, ...]
+    edges: tuple[Edge, ...] = attrs.field(repr=False)
+    order: tuple[int, ...] = attrs.field(repr=False)
+    """Positions, so that each resource comes after those before it; else in declaration order."""
     position: Mapping[str, int] = attrs.field(repr=False)
     """By identity."""
+    footprints: tuple[Footprint, ...] = attrs.field(repr=False)
+    """By position: what `Resource.footprint` says, asked once."""
 
     def predecessors(self) -> list[list[int]]:
         """For each resource, what must come before it."""
@@ -56,11 +60,16 @@ def build(resources: Iterable[Resource], components: Mapping[str, Sequence[str]]
     """The graph of what one target should have.
 
     `components` maps each component to the identities inside. Raises `ConfigurationError` with
-    every duplicate, conflict, unknown reference, or cycle, naming all lines involved.
+    every duplicate, conflict and unknown reference, or with every cycle; each names all lines
+    involved.
+
+    >>> build([], {}).order
+    ()
     """
-    unique, problems = _merge_equal(resources)
-    position = {r.identity: i for i, r in enumerate(unique)}
-    writers, conflicts = _writers(unique)
+    unique, problems = merge_equal(resources)
+    position = {resource.identity: index for index, resource in enumerate(unique)}
+    footprints = tuple(resource.footprint() for resource in unique)
+    writers, conflicts = writers_of(unique, footprints)
     problems += conflicts
     edges: list[Edge] = []
     for index, resource in enumerate(unique):
@@ -68,29 +77,37 @@ def build(resources: Iterable[Resource], components: Mapping[str, Sequence[str]]
             targets, unknown = resolve(value, position, components, resource)
             problems += unknown
             kind: EdgeKind = "reference" if isinstance(value, Output) else "declared"
-            edges += [Edge(t, index, kind, argument) for t in targets if t != index]
+            edges += [Edge(target, index, kind, argument) for target in targets if target != index]
+            if targets == [index]:
+                problems.append(_waits_for_itself(resource, argument))
     if problems:
         raise ConfigurationError(*problems)
-    edges += _inferred(unique, writers, _writers_under(unique))
-    return _ordered(unique, edges, position)
+    edges += _inferred(unique, footprints, writers)
+    return _ordered(Graph(unique, tuple(edges), (), position, footprints))
 
 
 def with_awaits(graph: Graph, missing: Iterable[tuple[int, str]]) -> Graph:
-    """The graph with edges from every resource that may bring something to those that need a key
-    which neither exists nor is declared (`missing`: position and key)."""
-    bringing = [i for i, r in enumerate(graph.resources) if r.footprint().brings]
-    brings = set(bringing)
+    """The graph with edges from resources that may bring something to those that need a key which
+    neither exists nor is declared (`missing`: position and key).
+
+    Whatever may itself come only after such a need is not waited for by others alike: two
+    components that each await their folder and then run a command would wait for each other.
+    """
+    waiting: dict[int, str] = {}
+    for index, key in missing:
+        waiting.setdefault(index, key)
+    if not waiting:
+        return graph
+    depth = _depths(graph, waiting)
+    bringing = [index for index, footprint in enumerate(graph.footprints) if footprint.brings]
+    known = {(edge.before, edge.after) for edge in graph.edges}
     extra = [
         Edge(source, index, "inferred", key)
-        for index, key in missing
-        if index not in brings
+        for index, key in waiting.items()
         for source in bringing
+        if depth[source] < depth[index] and (source, index) not in known
     ]
-    if not extra:
-        return graph
-    known = {(e.before, e.after) for e in graph.edges}
-    new = [e for e in extra if (e.before, e.after) not in known]
-    return _ordered(graph.resources, [*graph.edges, *new], graph.position)
+    return _ordered(attrs.evolve(graph, edges=(*graph.edges, *extra))) if extra else graph
 
 
 def resolve(
@@ -99,7 +116,7 @@ def resolve(
     components: Mapping[str, Sequence[str]],
     user: Resource,
 ) -> tuple[list[int], list[Diagnostic]]:
-    """Positions that a reference stands for, and what is wrong with it."""
+    """Positions that a reference of `user` stands for, and what is wrong with it."""
     if isinstance(value, Output):
         value = value.source
     identity = value if isinstance(value, str) else str(getattr(value, "identity", repr(value)))
@@ -122,80 +139,29 @@ def _nearest(name: str, known: Iterable[str]) -> str:
     return f"Did you mean {near[0]!r}?" if near else 'References look like "package:nginx".'
 
 
-def _references(resource: Resource) -> Iterable[tuple[str, Any]]:
+def _references(resource: Resource) -> Iterator[tuple[str, Any]]:
     """Every (argument, referred thing) of a resource."""
-    for value in references(resource.after):
-        yield "after", value
-    for name in ("restart_on", "reload_on", "on_change"):
+    for name in ("after", "restart_on", "reload_on", "on_change"):
         for value in references(getattr(resource, name, None)):
             yield name, value
-    for slot in state_fields(type(resource)):
-        value = getattr(resource, slot.name)
-        if isinstance(value, Output):
-            yield slot.name, value
+    yield from outputs_in(resource)
 
 
-def _merge_equal(resources: Iterable[Resource]) -> tuple[tuple[Resource, ...], list[Diagnostic]]:
-    """One of each identity; the same thing declared twice alike is one resource."""
-    first: dict[str, Resource] = {}
-    problems = []
-    for resource in resources:
-        known = first.setdefault(resource.identity, resource)
-        if known is not resource and not _alike(known, resource):
-            problems.append(
-                Diagnostic(
-                    summary="declared twice, differently",
-                    hint="Keep one of them, or give one another id=.",
-                    address=resource.identity,
-                    origins=(known.origin, resource.origin),
-                )
-            )
-    return tuple(first.values()), problems
-
-
-def _alike(one: Resource, other: Resource) -> bool:
-    return one == other and all(
-        getattr(one, s.name) == getattr(other, s.name) for s in type(one).slots_ if s.spec.how
+def _waits_for_itself(resource: Resource, argument: str) -> Diagnostic:
+    return Diagnostic(
+        summary=f"waits for itself by {argument}=",
+        hint="Remove it there.",
+        address=resource.identity,
+        origins=(resource.origin,),
     )
 
 
-def _writers(resources: Sequence[Resource]) -> tuple[dict[str, int], list[Diagnostic]]:
-    writers: dict[str, int] = {}
-    problems = []
-    for index, resource in enumerate(resources):
-        for key in resource.footprint().writes:
-            known = writers.setdefault(key, index)
-            if known != index:
-                other = resources[known]
-                problems.append(
-                    Diagnostic(
-                        summary=f"two resources write {key}: {other.identity} and {resource.identity}",
-                        hint="Keep one owner of each thing.",
-                        origins=(other.origin, resource.origin),
-                    )
-                )
-    return writers, problems
-
-
-def _writers_under(resources: Sequence[Resource]) -> dict[str, list[int]]:
-    """For each folder that somebody reads as a whole: who writes something inside."""
-    folders = {key for r in resources for key in r.footprint().reads_under}
-    found: dict[str, list[int]] = {key: [] for key in folders}
-    if folders:
-        for index, resource in enumerate(resources):
-            for key in resource.footprint().writes:
-                inside = folders.intersection(parents(key.removeprefix("path:")))
-                for folder in inside if key.startswith("path:") else ():
-                    found[folder].append(index)
-    return found
-
-
 def _inferred(
-    resources: Sequence[Resource], writers: Mapping[str, int], under: Mapping[str, list[int]]
-) -> Iterable[Edge]:
+    resources: Sequence[Resource], footprints: Sequence[Footprint], writers: Mapping[str, int]
+) -> Iterator[Edge]:
     """A writer comes before its readers; what removes a key comes after what uses it."""
-    for index, resource in enumerate(resources):
-        footprint = resource.footprint()
+    under = _writers_under(footprints)
+    for index, footprint in enumerate(footprints):
         read = [(key, writers[key]) for key in footprint.reads if key in writers]
         read += [(key, writer) for key in footprint.reads_under for writer in under[key]]
         seen = {index}
@@ -209,6 +175,32 @@ def _inferred(
                 yield Edge(writer, index, "inferred", key)
 
 
+def _writers_under(footprints: Sequence[Footprint]) -> dict[str, list[int]]:
+    """For each folder that somebody reads as a whole: who writes something inside."""
+    found: dict[str, list[int]] = {key: [] for f in footprints for key in f.reads_under}
+    if not found:
+        return found
+    for index, footprint in enumerate(footprints):
+        for key in footprint.writes:
+            for folder in parents(key.removeprefix("path:")) if key.startswith("path:") else ():
+                if folder in found:
+                    found[folder].append(index)
+    return found
+
+
+def _depths(graph: Graph, waiting: Mapping[int, str]) -> list[int]:
+    """For each resource, how many of `waiting` come one after the other up to it, itself included.
+
+    Edges from lower to higher depth only can close no cycle.
+    """
+    depth = [0] * len(graph.resources)
+    predecessors = graph.predecessors()
+    for index in graph.order:
+        above = max((depth[p] for p in predecessors[index]), default=0)
+        depth[index] = above + (index in waiting)
+    return depth
+
+
 def _successors(size: int, edges: Iterable[Edge]) -> list[list[int]]:
     found: list[list[int]] = [[] for _ in range(size)]
     for edge in edges:
@@ -216,39 +208,51 @@ def _successors(size: int, edges: Iterable[Edge]) -> list[list[int]]:
     return found
 
 
-def _ordered(
-    resources: tuple[Resource, ...], edges: list[Edge], position: Mapping[str, int]
-) -> Graph:
-    size = len(resources)
+def _ordered(graph: Graph) -> Graph:
+    """The graph with its order; raises `ConfigurationError` with every cycle."""
+    size = len(graph.resources)
+    edges = graph.edges
     order = topological_order(_successors(size, edges))
     if len(order) < size:
-        edges = _without_contradicted(size, edges, settled=set(order))
+        edges = tuple(_without_contradicted(size, edges))
         order = topological_order(_successors(size, edges))
     if len(order) < size:
-        raise ConfigurationError(_cycle_diagnostic(resources, edges))
-    return Graph(resources, tuple(edges), tuple(order), position)
+        cycles = cycles_in(_successors(size, edges))
+        raise ConfigurationError(*(_cycle(cycle, graph.resources, edges) for cycle in cycles))
+    return attrs.evolve(graph, edges=edges, order=tuple(order))
 
 
-def _without_contradicted(size: int, edges: list[Edge], settled: set[int]) -> list[Edge]:
+def _without_contradicted(size: int, edges: Sequence[Edge]) -> Iterator[Edge]:
     """Leave out an inferred edge exactly when declared edges lead the other way.
 
-    Only edges among the nodes that could not be ordered can be such ones.
+    Such an edge closes a cycle, so only edges inside a knot are looked at.
     """
-    declared = _successors(size, (e for e in edges if e.kind != "inferred"))
-    return [
-        e
-        for e in edges
-        if e.kind != "inferred" or e.before in settled or not reaches(declared, e.after, e.before)
-    ]
+    knot_of = {node: i for i, knot in enumerate(knots(_successors(size, edges))) for node in knot}
+    backwards: list[list[int]] = [[] for _ in range(size)]
+    for edge in edges:
+        if edge.kind != "inferred":
+            backwards[edge.after].append(edge.before)
+    leading_to: dict[int, set[int]] = {}
+    for edge in edges:
+        inside = edge.before in knot_of and knot_of[edge.before] == knot_of.get(edge.after)
+        if edge.kind == "inferred" and inside:
+            if edge.before not in leading_to:
+                leading_to[edge.before] = reached_from(backwards, edge.before)
+            if edge.after in leading_to[edge.before]:
+                continue
+        yield edge
 
 
-def _cycle_diagnostic(resources: Sequence[Resource], edges: Sequence[Edge]) -> Diagnostic:
-    cycle = cycle_in(_successors(len(resources), edges))
-    reasons = {(e.before, e.after): e for e in edges}
+def _cycle(
+    cycle: Sequence[int], resources: Sequence[Resource], edges: Sequence[Edge]
+) -> Diagnostic:
+    reasons: dict[tuple[int, int], Edge] = {}
+    for edge in edges:
+        reasons.setdefault((edge.before, edge.after), edge)  # declared edges stand first
     lines = []
     for before, after in zip(cycle, [*cycle[1:], cycle[0]], strict=True):
         edge = reasons[before, after]
-        why = f"{edge.why}=" if edge.kind == "declared" else edge.why
+        why = edge.why if edge.kind == "inferred" else f"{edge.why}="
         lines.append(
             f"{resources[before].identity} before {resources[after].identity} ({edge.kind}: {why})"
         )
@@ -256,5 +260,5 @@ def _cycle_diagnostic(resources: Sequence[Resource], edges: Sequence[Edge]) -> D
         summary="these resources wait for each other in a cycle",
         detail="\n".join(lines),
         hint="Remove one of the declared edges.",
-        origins=tuple(resources[i].origin for i in cycle),
+        origins=tuple(resources[index].origin for index in cycle),
     )

@@ -12,7 +12,7 @@ import attrs
 
 from cfgdsl.core.content import Content
 from cfgdsl.core.probes import Answer, Probe, Unknown
-from cfgdsl.core.wire_value import WireValue, wire_value
+from cfgdsl.core.wire_value import WireValue, restore, wire_value
 
 Effects: TypeAlias = tuple[tuple[Probe, Answer | Unknown], ...]
 """What a command will make of the answers to probes; `Unknown` where only the run can tell."""
@@ -119,5 +119,23 @@ def describe(op: Op) -> str:
             return f"link {op.path} -> {op.to}"
     return f"{op.kind.replace('_', ' ')} {getattr(op, 'path', '')}"
 
+
+def from_json(data: Mapping[str, Any]) -> Op:
+    """The op that `to_json` made `data` from; raises `ValueError` for anything else.
+
+    A content comes back by its digest, without its bytes.
+
+    >>> from_json({"kind": "remove", "path": "/etc/motd"})
+    Remove(path='/etc/motd', recursive=False)
+    """
+    if data.get("kind") != Put.kind:
+        return restore(data, KINDS)
+    fields = {name: value for name, value in data.items() if name not in _CONTENT}
+    by_digest = all(name in data for name in _CONTENT)
+    content = Content(*(data[name] for name in _CONTENT)) if by_digest else Content.hidden()
+    return restore({**fields, "content": content}, KINDS)
+
+
+_CONTENT = ("sha256", "size")
 
 KINDS: Mapping[str, type[Op]] = {cls.kind: cls for cls in (Put, Mkdir, Link, SetAttrs, Remove, Run)}

@@ -1,11 +1,8 @@
 """Orders over adjacency lists: each pass linear, nothing recursive, the same for the same input."""
 
 import heapq
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    import networkx
+from collections import deque
+from collections.abc import Container, Sequence
 
 Adjacency = Sequence[Sequence[int]]
 """For each node, those that come after it."""
@@ -34,23 +31,20 @@ def topological_order(successors: Adjacency) -> list[int]:
     return order
 
 
-def reaches(successors: Adjacency, start: int, goal: int) -> bool:
-    """Whether a path leads from `start` to `goal`.
+def reached_from(successors: Adjacency, start: int) -> set[int]:
+    """Every node that a path from `start` leads to, `start` included.
 
-    >>> reaches([[1], [2], []], 0, 2)
-    True
+    >>> reached_from([[1], [2], [], [0]], 0)
+    {0, 1, 2}
     """
     seen = {start}
     stack = [start]
     while stack:
-        node = stack.pop()
-        if node == goal:
-            return True
-        for target in successors[node]:
+        for target in successors[stack.pop()]:
             if target not in seen:
                 seen.add(target)
                 stack.append(target)
-    return False
+    return seen
 
 
 def shortest_path(successors: Adjacency, start: int, goal: int) -> list[int]:
@@ -59,39 +53,55 @@ def shortest_path(successors: Adjacency, start: int, goal: int) -> list[int]:
     >>> shortest_path([[1, 2], [2], []], 0, 2)
     [0, 2]
     """
-    import networkx
-
-    try:
-        return list(networkx.shortest_path(_digraph(successors), start, goal))
-    except networkx.NetworkXNoPath:
-        return []
+    return [start] if start == goal else _shortest_walk(successors, start, goal)
 
 
-def cycle_in(successors: Adjacency) -> list[int]:
-    """The nodes of a short cycle, from its lowest on; empty without a cycle.
+def cycles_in(successors: Adjacency) -> list[list[int]]:
+    """A short cycle, from its lowest node on, of each knot of nodes that wait for each other.
 
-    >>> cycle_in([[1], [2], [0, 1]])
-    [0, 1, 2]
+    >>> cycles_in([[1], [2], [0, 1], [4], [3]])
+    [[0, 1, 2], [3, 4]]
     """
-    import networkx
+    cycles = []
+    for knot in knots(successors):
+        start = min(knot)
+        cycles.append(_shortest_walk(successors, start, start, inside=knot)[:-1])
+    return sorted(cycles)
 
-    digraph = _digraph(successors)
-    for component in networkx.strongly_connected_components(digraph):
-        if len(component) > 1:
-            inside = digraph.subgraph(component)
-            start = min(component)
-            best = min(
-                (networkx.shortest_path(inside, after, start) for after in inside[start]), key=len
-            )
-            return [start, *best[:-1]]
+
+def knots(successors: Adjacency) -> list[set[int]]:
+    """The strongly connected components of more than one node: whatever takes part in a cycle.
+
+    >>> knots([[1], [0], [1]])
+    [{0, 1}]
+    """
+    import networkx as nx  # noqa: PLC0415 - slow to load, and only mistakes need it
+
+    digraph: nx.DiGraph[int] = nx.DiGraph()
+    digraph.add_edges_from((node, t) for node, targets in enumerate(successors) for t in targets)
+    return [set(part) for part in nx.strongly_connected_components(digraph) if len(part) > 1]
+
+
+def _shortest_walk(
+    successors: Adjacency, start: int, goal: int, inside: Container[int] | None = None
+) -> list[int]:
+    """A shortest way of at least one edge, so that `start` may be `goal`."""
+    came_from: dict[int, int] = {}
+    queue = deque([start])
+    while queue:
+        node = queue.popleft()
+        for target in successors[node]:
+            if target in came_from or (inside is not None and target not in inside):
+                continue
+            came_from[target] = node
+            if target == goal:
+                return _trail(came_from, start, goal)
+            queue.append(target)
     return []
 
 
-def _digraph(successors: Adjacency) -> "networkx.DiGraph[int]":
-    """For what is asked rarely (cycles, paths): networkx, loaded then."""
-    import networkx
-
-    digraph: networkx.DiGraph[int] = networkx.DiGraph()
-    digraph.add_nodes_from(range(len(successors)))
-    digraph.add_edges_from((node, t) for node, ts in enumerate(successors) for t in ts)
-    return digraph
+def _trail(came_from: dict[int, int], start: int, goal: int) -> list[int]:
+    trail = [goal, came_from[goal]]
+    while trail[-1] != start:
+        trail.append(came_from[trail[-1]])
+    return trail[::-1]

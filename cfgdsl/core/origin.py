@@ -5,7 +5,7 @@ from pathlib import PurePath
 
 import attrs
 
-_OWN_PACKAGES = ("cfgdsl.", "cfgdsl_stdlib.", "attr.", "<attrs")
+_OWN_PACKAGES = ("cfgdsl.", "cfgdsl_stdlib.", "attr.")
 
 
 @attrs.frozen
@@ -40,11 +40,9 @@ def capture_origin() -> Origin:
     """
     frame = sys._getframe(1)  # noqa: SLF001 - the only cheap way to a caller's line
     while frame is not None:
-        module = frame.f_globals.get("__name__", "")
-        if not f"{module}.".startswith(_OWN_PACKAGES) and not frame.f_code.co_filename.startswith(
-            "<attrs"
-        ):
-            code = frame.f_code
+        module = f"{frame.f_globals.get('__name__', '')}."
+        code = frame.f_code
+        if not module.startswith(_OWN_PACKAGES) and not code.co_filename.startswith("<attrs"):
             return Origin(code.co_filename, frame.f_lineno, code.co_name)
         if frame.f_back is None:
             break

@@ -6,11 +6,11 @@ from typing import Any, Generic, NoReturn, TypeVar
 from cfgdsl.core.errors import Diagnostic, UnknownValueError
 from cfgdsl.core.origin import Origin, capture_origin
 
-T = TypeVar("T", covariant=True)
+T_co = TypeVar("T_co", covariant=True)
 U = TypeVar("U")
 
 
-class Output(Generic[T]):
+class Output(Generic[T_co]):
     """An attribute of a resource that is known only after it was applied.
 
     Give it to another resource: that one then waits for it. Derive from it with `map`. It has no
@@ -32,7 +32,7 @@ class Output(Generic[T]):
         self.functions = functions
         self.origin: Origin = capture_origin()
 
-    def map(self, function: Callable[[T], U]) -> "Output[U]":
+    def map(self, function: Callable[[T_co], U]) -> "Output[U]":
         """The output that `function` makes of this one, once it is known."""
         return Output(self.source, self.name, (*self.functions, function))
 

@@ -5,16 +5,16 @@ from typing import Any
 
 import attrs
 
-from cfgdsl.core.decide import decide, digest_of, is_known
-from cfgdsl.core.diff import UPDATE, Change, compare
+from cfgdsl.core.decide import decide, digest_of
+from cfgdsl.core.diff import UPDATE, Change
 from cfgdsl.core.errors import Diagnostic, ImpossibleError
 from cfgdsl.core.graph import Graph, resolve, with_awaits
-from cfgdsl.core.output import Output
 from cfgdsl.core.plan import HostPlan, Skip, Step, reason_for
 from cfgdsl.core.predict import Identity, World
-from cfgdsl.core.probes import Answer, Answers, Probe, Query, Unknown, is_error
-from cfgdsl.core.resource import Resource, state_fields
+from cfgdsl.core.probes import Answer, Probe, Run, is_error, is_known
+from cfgdsl.core.resource import Resource, outputs_in
 from cfgdsl.core.tasks import TaskSteps
+from cfgdsl.core.view import View, foresee, look
 
 
 @attrs.frozen(kw_only=True)
@@ -76,6 +76,8 @@ class _Planner:
         """For each resource, its own steps: its change, and its refreshes."""
         self.uncertain = [False] * size
         """Whether something unknown may have appeared on the host before it is applied."""
+        self.broken = [False] * size
+        """Whether it, or something that it waits for, cannot be planned."""
         self.tasks = TaskSteps(self)
         self.component_of = {
             identity: name for name, inside in request.components.items() for identity in inside
@@ -96,9 +98,9 @@ class _Planner:
         return Planned(plan, self.resources)
 
     def _missing(self, graph: Graph) -> Iterable[tuple[int, str]]:
-        written = {key for r in graph.resources for key in r.footprint().writes}
-        for index, resource in enumerate(graph.resources):
-            for key, probe in resource.footprint().awaits:
+        written = {key for footprint in graph.footprints for key in footprint.writes}
+        for index, footprint in enumerate(graph.footprints):
+            for key, probe in footprint.awaits:
                 if key not in written and self.base.get(probe) is None:
                     yield index, key
 
@@ -106,96 +108,85 @@ class _Planner:
         resource = self.graph.resources[index]
         before = self._inherited(index)
         self.provided[index] = before
-        if not self.request.selected(resource) or not self._condition_holds(resource):
+        if self.broken[index] or not self.request.selected(resource):
             return
         try:
-            self._plan(index, resource, before)
+            holds = self._condition_holds(index, resource)
+            if holds is False:
+                self._skip(resource)
+            else:
+                self._plan(index, resource, before, certain=holds is True)
         except ImpossibleError as error:
+            self.broken[index] = True
             self._problem(resource, error.summary, error.hint)
 
     def _inherited(self, index: int) -> frozenset[int]:
-        """The steps to wait for, and whether what is absent may have come by then."""
-        sets = []
+        """The steps to wait for, and what its predecessors say of what can be known."""
+        sets = {}
         for p in self.predecessors[index]:
-            if self.provided[p] and self.provided[p] not in sets:
-                sets.append(self.provided[p])
-            brought = self.graph.resources[p].footprint().brings and self.provided[p]
-            if self.uncertain[p] or brought:
+            if self.provided[p]:
+                sets[id(self.provided[p])] = self.provided[p]
+            if self.uncertain[p] or (self.own[p] and self.graph.footprints[p].brings):
                 self.uncertain[index] = True
-        return sets[0] if len(sets) == 1 else frozenset().union(*sets)
+            if self.broken[p]:
+                self.broken[index] = True
+        if len(sets) == 1:
+            return next(iter(sets.values()))  # shared: chains and fans stay linear in memory
+        return frozenset().union(*sets.values())
 
-    def _condition_holds(self, resource: Resource) -> bool:
+    def _condition_holds(self, index: int, resource: Resource) -> bool | None:
+        """Whether the condition is true; None: only the run can tell."""
         condition = resource.only_if
         if condition is None:
             return True
-        answer = self.world.answer(condition.probe)
-        if isinstance(answer, Unknown):
-            answer = self.base[condition.probe]
-        if isinstance(answer, dict) and is_error(answer):
-            self._problem(resource, f"only_if={condition} cannot be answered: {answer['error']}")
-            return False
-        if condition.holds(answer):
-            return True
-        self.skipped.append(
-            Skip(identity=resource.identity, condition=str(condition), origin=resource.origin)
-        )
-        return False
+        uncertain = self.uncertain[index]
+        answer = foresee(condition.probe, self.world, uncertain=uncertain)
+        if not is_known(answer) or (uncertain and isinstance(condition.probe, Run)):
+            return None
+        if is_error(answer):
+            raise ImpossibleError(f"only_if={condition} cannot be answered: {answer['error']}")
+        return condition.holds(answer)
 
-    def _plan(self, index: int, resource: Resource, before: frozenset[int]) -> None:
-        probes = resource.probes()
-        answers = {p: self._answer(p, uncertain=self.uncertain[index]) for p in probes}
-        for probe, answer in answers.items():
-            if is_error(answer):
-                what = getattr(probe, "path", None) or getattr(probe, "item", None) or probe.kind
-                raise ImpossibleError(f"cannot look at {what}: {answer['error']}")
-        known = all(map(is_known, answers.values())) and not _awaits_output(resource)
-        change = self._compare(resource, answers, known=known)
-        first = self.tasks.before(resource, change, before)
-        if change.is_needed or not known:
-            step = self._step(resource, change, before | first, answers, known=known)
+    def _skip(self, resource: Resource) -> None:
+        self.skipped.append(
+            Skip(
+                identity=resource.identity,
+                condition=str(resource.only_if),
+                origin=resource.origin,
+            )
+        )
+
+    def _plan(
+        self, index: int, resource: Resource, before: frozenset[int], *, certain: bool
+    ) -> None:
+        self.world.tell({})
+        view = look(resource, self.world, self.base, uncertain=self.uncertain[index])
+        first, effects = self.tasks.before(resource, view.change, before)
+        if effects:
+            self.world.tell(effects)
+            view = look(resource, self.world, self.base, uncertain=self.uncertain[index])
+        if view.change.is_needed or not view.known:
+            step = self._step(resource, view, before | first, certain=certain)
             self.own[index] = self.provided[index] = frozenset((step.id,))
-        later = self.tasks.after(resource, change, before, self.provided[index])
+        later = self.tasks.after(resource, view.change, before, self.provided[index])
         self.own[index] |= later
         self.provided[index] |= later
         if not self.own[index]:
             self.unchanged += 1
 
-    def _answer(self, probe: Probe, *, uncertain: bool) -> Answer | Unknown:
-        answer = self.world.answer(probe)
-        if answer is not None or not uncertain or not self.world.is_base(probe):
-            return answer
-        if isinstance(probe, Query) and probe.when is not None:
-            if self._answer(probe.when, uncertain=True) is not None:
-                return answer  # it was not asked, and will not be
-        return Unknown("an earlier step may bring it")
-
-    def _compare(
-        self, resource: Resource, answers: Mapping[Probe, Any], *, known: bool
-    ) -> Change[Resource]:
-        """What differs; where an answer is unknown, seen from how the host is now."""
-        if known:
-            return compare(resource, resource.observe(Answers(answers)))
-        now = {p: a if is_known(a) else self.base.get(p) for p, a in answers.items()}
-        try:
-            return compare(resource, resource.observe(Answers(now)))
-        except ImpossibleError:
-            return compare(resource, None)
-
     def _step(
-        self,
-        resource: Resource,
-        change: Change[Resource],
-        waits: frozenset[int],
-        answers: Mapping[Probe, Any],
-        *,
-        known: bool,
+        self, resource: Resource, view: View, waits: frozenset[int], *, certain: bool
     ) -> Step:
-        ops, want = None, None
-        if known:
-            decision = decide(change, self.world, tuple(answers))
-            ops, want = decision.ops, decision.want
+        change, probes = view.change, tuple(view.answers)
+        closed = view.known and certain
+        ops, want, before = None, None, None
+        if closed:
+            decision = decide(change, self.world, probes)
+            ops, want, before = decision.ops, decision.want, digest_of(view.answers.values())
         else:
-            self._foresee(change, tuple(answers))
+            self._foresee(change, probes)
+        if not certain and resource.only_if is not None:
+            probes = tuple(dict.fromkeys((*probes, resource.only_if.probe)))
         return self.add_step(
             resource,
             action=change.action if change.is_needed else UPDATE,
@@ -203,21 +194,24 @@ class _Planner:
             if change.is_needed
             else "hangs on what an earlier step brings",
             fields=change.fields,
-            probes=tuple(answers),
+            probes=probes,
             ops=ops,
-            before=digest_of(answers.values()) if known else None,
+            before=before,
             want=want,
             after=tuple(sorted(waits)),
-            possible=not change.is_needed,
+            possible=not (certain and view.is_promised),
             always=bool(getattr(resource, "always", False)),
         )
 
     def _foresee(self, change: Change[Resource], probes: tuple[Probe, ...]) -> None:
         """The world after an open step: as declared where that can be said, else unknown."""
         try:
-            for op in change.desired.ops(change) if change.is_needed else ():
+            awaited = next(outputs_in(change.desired), None) is not None
+            for op in change.desired.ops(change) if change.is_needed and not awaited else ():
                 self.world.apply(op)
         except ImpossibleError:
+            awaited = True
+        if awaited:
             names = {key.partition(":")[2] for key in change.desired.footprint().writes}
             self.world.blur(p for p in probes if not names.isdisjoint(_subjects(p)))
 
@@ -254,12 +248,6 @@ class _Planner:
                 origins=(resource.origin,),
             )
         )
-
-
-def _awaits_output(resource: Resource) -> bool:
-    return any(
-        isinstance(getattr(resource, slot.name), Output) for slot in state_fields(type(resource))
-    )
 
 
 def _subjects(probe: Probe) -> tuple[str, ...]:

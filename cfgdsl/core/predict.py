@@ -15,17 +15,21 @@ import attrs
 from cfgdsl.core.content import Content
 from cfgdsl.core.errors import ImpossibleError
 from cfgdsl.core.ops import Link, Mkdir, Op, Put, Remove, Run, SetAttrs
-from cfgdsl.core.probes import Answer, Group, Probe, Read, Stat, Unknown, User, is_error
+from cfgdsl.core.overlay import KEPT, PathOverlay
+from cfgdsl.core.probes import (
+    Answer,
+    Group,
+    Probe,
+    Query,
+    Read,
+    Stat,
+    Unknown,
+    User,
+    is_error,
+    is_known,
+)
 
-_MAX_LINKS = 40
-
-
-@attrs.frozen
-class Node:
-    """A path that an earlier step makes, changes or removes."""
-
-    stat: Answer | Unknown
-    content: Content | Unknown | None = None
+_KIND_WORDS = {"dir": "directory", "link": "symbolic link", "other": "special file"}
 
 
 @attrs.frozen
@@ -39,17 +43,8 @@ class Identity:
 class World:
     """Answers to probes, as the steps applied so far will leave them.
 
-    >>> world = World(
-    ...     {
-    ...         Stat("/srv", follow=True): {
-    ...             "kind": "dir",
-    ...             "mode": 0o755,
-    ...             "owner": "root",
-    ...             "group": "root",
-    ...         },
-    ...         Stat("/srv/www"): None,
-    ...     }
-    ... )
+    >>> folder = {"kind": "dir", "mode": 0o755, "owner": "root", "group": "root"}
+    >>> world = World({Stat("/srv", follow=True): folder, Stat("/srv/www"): None})
     >>> world.apply(Mkdir("/srv/www", mode=0o750))
     >>> world.answer(Stat("/srv/www"))["mode"] == 0o750
     True
@@ -58,74 +53,40 @@ class World:
     def __init__(self, base: Mapping[Probe, Answer], identity: Identity | None = None) -> None:
         self._base = base
         self._identity = identity or Identity()
+        self._paths = PathOverlay(base)
         self._over: dict[Probe, Answer | Unknown] = {}
-        self._nodes: dict[str, Node] = {}
-        self._removed: set[str] = set()
+        self._told: dict[Probe, Answer | Unknown] = {}
 
     def answer(self, probe: Probe) -> Answer | Unknown:
         """What `probe` will answer now."""
         match probe:
             case Stat(path, follow):
-                return self._stat(path, follow=follow)
-            case Read(path):
-                return self._read(probe)
+                return self._paths.stat(path, follow=follow)
+            case Read():
+                return self._paths.read(probe)
+        if probe in self._told:
+            return self._told[probe]
         if probe in self._over:
             return self._over[probe]
+        if isinstance(probe, Query) and probe.when is not None:
+            first = self.answer(probe.when)
+            if first is not None:
+                return None if is_known(first) else first
         return self._base.get(probe, Unknown("not asked"))
 
     def is_base(self, probe: Probe) -> bool:
         """Whether the answer is still the host's own."""
         if isinstance(probe, Stat | Read):
-            return probe.path not in self._nodes and not self._under_removed(probe.path)
-        return probe not in self._over
+            end = self._paths.end_of(probe.path) if probe.follow else probe.path
+            return self._paths.node(end) is None
+        return probe not in self._over and probe not in self._told
 
-    def _stat(self, path: str, *, follow: bool, depth: int = 0) -> Answer | Unknown:
-        node = self._nodes.get(path)
-        if node is None:
-            if self._under_removed(path):
-                return None
-            probe = Stat(path, follow=follow)
-            if probe not in self._base and follow:
-                probe = Stat(path)  # the same, unless it is a link
-                answer = self._base.get(probe, Unknown("not asked"))
-                return Unknown("not asked") if _is_link(answer) else answer
-            return self._base.get(probe, Unknown("not asked"))
-        if follow and isinstance(node.stat, dict) and _is_link(node.stat) and depth < _MAX_LINKS:
-            target = posixpath.normpath(
-                posixpath.join(posixpath.dirname(path), node.stat["target"])
-            )
-            return self._stat(target, follow=True, depth=depth + 1)
-        return node.stat
+    def tell(self, effects: Mapping[Probe, Answer | Unknown]) -> None:
+        """For now, until told otherwise: what shared tasks do for the resource that is planned.
 
-    def _read(self, probe: Read) -> Answer | Unknown:
-        node = self._nodes.get(probe.path)
-        if node is None:
-            return (
-                None
-                if self._under_removed(probe.path)
-                else self._base.get(probe, Unknown("not asked"))
-            )
-        if isinstance(node.content, Unknown):
-            return (
-                self._base.get(probe, node.content) if node.content.why == "kept" else node.content
-            )
-        if node.content is None:
-            return None
-        shown = node.content.sha256 != probe.unless and node.content.size <= probe.up_to
-        return {
-            "sha256": node.content.sha256,
-            "size": node.content.size,
-            "text": node.content.text if shown else None,
-        }
-
-    def _under_removed(self, path: str) -> bool:
-        if not self._removed:
-            return False
-        while path not in {"/", ""}:
-            if path in self._removed:
-                return True
-            path = posixpath.dirname(path)
-        return False
+        The next resource must see the world without, or it would not ask for its share.
+        """
+        self._told = dict(effects)
 
     @singledispatchmethod
     def apply(self, op: Op) -> None:
@@ -134,122 +95,126 @@ class World:
 
     @apply.register
     def _(self, op: Put) -> None:
-        self._need_parent(op.path)
+        path = self._paths.end_of(op.path) if op.follow else op.path
+        self._need_parent(path)
         self._need_owner(op.owner, op.group)
-        now = self._stat(op.path, follow=op.follow)
+        now = self._paths.stat(path)
+        if isinstance(now, dict) and now.get("kind") == "dir":
+            raise ImpossibleError(f"{path} is a directory, not a file")
         kept = now if isinstance(now, dict) and now.get("kind") == "file" else {}
-        unknown = isinstance(now, Unknown) and None in {op.mode, op.owner, op.group}
-        stat: Answer | Unknown = (
-            now if unknown else self._attributes("file", op, default_mode=0o644, kept=kept)
-        )
-        self._set(op.path, Node(stat, op.content))
+        self._paths.set(path, self._attributes("file", path, op, now=now, kept=kept), op.content)
 
     @apply.register
     def _(self, op: Mkdir) -> None:
         if op.parents:
-            self._make_parents(op)
-        else:
-            self._need_parent(op.path)
+            self._make_parents(op.path)
+        self._need_parent(op.path)
         self._need_owner(op.owner, op.group)
-        self._set(op.path, Node(self._attributes("dir", op, default_mode=0o755, kept={})))
+        now = self._paths.stat(op.path)
+        kept = now if isinstance(now, dict) else {}
+        if kept.get("kind", "dir") != "dir":
+            raise ImpossibleError(f"{op.path} is a {_kind_of(kept)}, not a directory")
+        self._paths.set(op.path, self._attributes("dir", op.path, op, now=now, kept=kept), None)
 
     @apply.register
     def _(self, op: Link) -> None:
         self._need_parent(op.path)
         self._need_owner(op.owner, op.group)
-        now = self._stat(op.path, follow=False)
-        if isinstance(now, dict) and now.get("kind") not in {"link", None}:
-            raise ImpossibleError(f"{op.path} is a {now['kind']}, not a link")
-        owner, group = self._default_owner(op.path)
+        now = self._paths.stat(op.path)
         kept = now if isinstance(now, dict) else {}
+        if kept.get("kind", "link") != "link":
+            raise ImpossibleError(f"{op.path} is a {_kind_of(kept)}, not a symbolic link")
+        owner, group = self._default_owner(op.path)
         stat = {
             "kind": "link",
             "target": op.to,
-            "owner": op.owner or kept.get("owner") or owner,
-            "group": op.group or kept.get("group") or group,
+            "owner": op.owner or kept.get("owner", owner),
+            "group": op.group or kept.get("group", group),
         }
-        self._set(op.path, Node(stat))
+        self._paths.set(op.path, stat, None)
 
     @apply.register
     def _(self, op: SetAttrs) -> None:
         self._need_owner(op.owner, op.group)
-        now = self._stat(op.path, follow=False)
+        now = self._paths.stat(op.path)
+        if now is None:
+            raise ImpossibleError(
+                f"there is nothing at {op.path}, and nothing in the plan makes it"
+            )
         if not isinstance(now, dict):
             return
         changes = {"mode": op.mode, "owner": op.owner, "group": op.group}
-        stat = {**now, **{k: v for k, v in changes.items() if v is not None}}
-        old = self._nodes.get(op.path)
-        self._set(op.path, Node(stat, old.content if old else Unknown("kept")))
+        known = {k: v for k, v in changes.items() if v is not None and k in now}
+        node = self._paths.node(op.path)
+        self._paths.set(op.path, {**now, **known}, node.content if node is not None else KEPT)
 
     @apply.register
     def _(self, op: Remove) -> None:
-        self._nodes = (
-            {p: n for p, n in self._nodes.items() if not p.startswith(op.path + "/")}
-            if op.recursive
-            else self._nodes
-        )
-        self._nodes[op.path] = Node(None)
-        self._removed.add(op.path)
+        self._paths.remove(op.path)
 
     @apply.register
     def _(self, op: Run) -> None:
         for probe, answer in op.effects:
             if isinstance(probe, Stat):
-                content = answer if isinstance(answer, Unknown) else None
-                self._set(probe.path, Node(answer, content))
-            else:
+                end = self._paths.end_of(probe.path) if probe.follow else probe.path
+                self._paths.set(end, answer, _content_beside(answer))
+            elif not isinstance(probe, Read):
+                self._told.pop(probe, None)
                 self._over[probe] = answer
+        for probe, answer in op.effects:
+            if isinstance(probe, Read):
+                self._paths.set(probe.path, self._paths.stat(probe.path), _content_from(answer))
 
     def blur(self, probes: Iterable[Probe]) -> None:
         """What only the run can tell from here on."""
+        unknown = Unknown("an earlier step decides it")
         for probe in probes:
-            unknown = Unknown("an earlier step decides it")
             if isinstance(probe, Stat | Read):
-                self._set(probe.path, Node(unknown, unknown))
+                self._paths.set(probe.path, unknown, unknown)
             else:
                 self._over[probe] = unknown
 
-    def _set(self, path: str, node: Node) -> None:
-        self._nodes[path] = node
-
     def _attributes(
-        self, kind: str, op: Put | Mkdir, *, default_mode: int, kept: dict[str, Any]
-    ) -> dict[str, Any]:
-        owner, group = self._default_owner(op.path)
+        self, kind: str, path: str, op: Put | Mkdir, *, now: Answer | Unknown, kept: dict[str, Any]
+    ) -> Answer | Unknown:
+        """How `path` is after `op`; what the op leaves open stays, or is as for new entries."""
+        if isinstance(now, Unknown) and None in {op.mode, op.owner, op.group}:
+            return now
+        owner, group = self._default_owner(path)
+        mode = kept.get("mode", 0o755 if kind == "dir" else 0o644)
         return {
             "kind": kind,
-            "mode": op.mode if op.mode is not None else kept.get("mode", default_mode),
+            "mode": mode if op.mode is None else op.mode,
             "owner": op.owner or kept.get("owner", owner),
             "group": op.group or kept.get("group", group),
         }
 
     def _default_owner(self, path: str) -> tuple[str, str]:
         """What a new entry gets: the runner's user, and its group or that of a setgid folder."""
-        parent = self._stat(posixpath.dirname(path), follow=True)
+        parent = self._paths.stat(posixpath.dirname(path), follow=True)
         if isinstance(parent, dict) and parent.get("mode", 0) & 0o2000:
             return self._identity.user, parent["group"]
         return self._identity.user, self._identity.group
 
-    def _make_parents(self, op: Mkdir) -> None:
+    def _make_parents(self, path: str) -> None:
         missing = []
-        folder = posixpath.dirname(op.path)
-        while folder not in {"/", ""} and self._stat(folder, follow=True) is None:
+        folder = posixpath.dirname(path)
+        while folder not in {"/", ""} and self._paths.stat(folder, follow=True) is None:
             missing.append(folder)
             folder = posixpath.dirname(folder)
-        for path in reversed(missing):
-            attributes = self._attributes("dir", Mkdir(path), default_mode=0o755, kept={})
-            self._set(path, Node(attributes))
+        for each in reversed(missing):
+            self.apply(Mkdir(each))
 
     def _need_parent(self, path: str) -> None:
         folder = posixpath.dirname(path)
-        answer = self._stat(folder, follow=True)
+        answer = self._paths.stat(folder, follow=True)
         if answer is None:
             raise ImpossibleError(
                 f"its folder {folder} does not exist, and nothing in the plan makes it",
                 hint=f'Declare Directory("{folder}").',
             )
         if isinstance(answer, dict) and not is_error(answer) and answer.get("kind") != "dir":
-            raise ImpossibleError(f"{folder} is a {answer['kind']}, not a directory")
+            raise ImpossibleError(f"{folder} is a {_kind_of(answer)}, not a directory")
 
     def _need_owner(self, owner: str | None, group: str | None) -> None:
         for kind, name in ((User, owner), (Group, group)):
@@ -263,5 +228,22 @@ class World:
                 )
 
 
-def _is_link(answer: Answer | Unknown) -> bool:
-    return isinstance(answer, dict) and answer.get("kind") == "link"
+def _kind_of(stat: Mapping[str, Any]) -> str:
+    kind = str(stat.get("kind"))
+    return _KIND_WORDS.get(kind, kind)
+
+
+def _content_beside(stat: Answer | Unknown) -> Unknown | None:
+    """The content at a path of which a command's effects say only how it is."""
+    if isinstance(stat, Unknown):
+        return stat
+    is_file = stat is not None and stat.get("kind") == "file"
+    return Unknown("a command writes it") if is_file else None
+
+
+def _content_from(answer: Answer | Unknown) -> Content | Unknown | None:
+    """The content that an answer to `Read` stands for."""
+    if answer is None or isinstance(answer, Unknown):
+        return answer
+    text = answer.get("text")
+    return Content(answer["sha256"], answer["size"], data=None if text is None else text.encode())

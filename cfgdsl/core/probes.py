@@ -10,7 +10,7 @@ Group(name='adm')
 """
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, TypeAlias, TypeGuard
 
 import attrs
 
@@ -27,7 +27,8 @@ class Probe(WireValue):
 
 @wire_value
 class Stat(Probe):
-    """What is at a path: kind, mode, owner, group, the target of a link. Not followed by default."""
+    """What is at a path: kind, mode, owner, group, the target of a link; a link is not followed by
+    default."""
 
     kind: ClassVar = "stat"
     path: str
@@ -36,11 +37,12 @@ class Stat(Probe):
 
 @wire_value
 class Read(Probe):
-    """Digest and size of a regular file; its text too when it differs from `unless` and is small."""
+    """Digest and size of a regular file; its text too when it differs from `unless` (a digest) and
+    has at most `up_to` bytes."""
 
     kind: ClassVar = "read"
     path: str
-    unless: str | None = None
+    unless: str | None = attrs.field(default=None, repr=False)  # perhaps of a secret
     up_to: int = 65536
     follow: bool = False
 
@@ -102,8 +104,20 @@ def from_json(data: Mapping[str, Any]) -> Probe:
     return restore(data, _KINDS)
 
 
-def is_error(answer: Answer) -> bool:
-    """Whether the host could not answer."""
+@attrs.frozen
+class Unknown:
+    """The answer that only the run will bring."""
+
+    why: str = ""
+    """What decides it."""
+
+
+def is_error(answer: Answer | Unknown) -> TypeGuard[dict[str, str]]:
+    """Whether the host could not answer.
+
+    >>> is_error({"error": "permission denied"})
+    True
+    """
     return isinstance(answer, dict) and set(answer) == {"error"}
 
 
@@ -129,8 +143,10 @@ class Answers(Mapping[Probe, Answer]):
         return len(self._by_probe)
 
 
-@attrs.frozen
-class Unknown:
-    """The answer that only the run will bring. `why` names the step that decides it."""
+def is_known(answer: Answer | Unknown) -> bool:
+    """Whether the answer is known when the plan is made.
 
-    why: str = ""
+    >>> is_known(None), is_known(Unknown("not asked"))
+    (True, False)
+    """
+    return not isinstance(answer, Unknown)

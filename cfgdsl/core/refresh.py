@@ -14,7 +14,7 @@ class Task:
     """One such step, as a resource asks for it; the planner merges equal ones."""
 
     name: str
-    """`restart`, `reload`: a refresh of the resource. With ``shared``: the step's whole identity."""
+    """`restart`, `reload`: a refresh of the resource. With `shared`: what the step is called."""
     ops: tuple[Op, ...]
     causes: tuple[Any, ...] = ()
     """Resources, components or identities; due when one of them changes. Empty: always due."""
@@ -25,4 +25,5 @@ class Task:
     first: bool = False
     """Before the step of the resource that asks; else after it."""
     proof: tuple[Probe, ...] = ()
-    """Probes whose answers must differ afterwards (a new invocation); empty: exit status is proof."""
+    """Probes whose answers must differ afterwards (a new invocation); empty: the exit status is
+    proof."""

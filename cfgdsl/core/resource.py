@@ -1,42 +1,37 @@
 """The base of all resource types: a declared piece of desired state, as an immutable value."""
 
-import difflib
 import inspect
 import shlex
-from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias, TypeVar, cast, dataclass_transform
+from collections.abc import Callable, Iterator, Sequence
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    ClassVar,
+    Literal,
+    Self,
+    TypeVar,
+    cast,
+    dataclass_transform,
+)
 
 import attrs
 
 from cfgdsl.core.condition import Condition
 from cfgdsl.core.context import active
+from cfgdsl.core.converters import converter_for
 from cfgdsl.core.errors import ConfigurationError, Diagnostic
-from cfgdsl.core.fields import REQUIRED, Field, FieldAnnotation, FieldSpec, field, key
+from cfgdsl.core.fields import Field, FieldAnnotation, FieldSpec, field, key
 from cfgdsl.core.footprint import Footprint
 from cfgdsl.core.ops import Op
 from cfgdsl.core.origin import Origin, capture_origin
 from cfgdsl.core.output import Output
 from cfgdsl.core.probes import Answers, Probe
 from cfgdsl.core.refresh import Task
-from cfgdsl.core.values import converter_for
+from cfgdsl.core.slots import Slot, Slots
+from cfgdsl.core.values import As, must_be
 
 R = TypeVar("R", bound="type[Resource]")
-
-
-@attrs.frozen
-class Slot:
-    """One field of a resource type, ready for use: built once when the class is made."""
-
-    name: str
-    annotation: Any
-    spec: FieldSpec
-    convert: Callable[[Any], Any]
-
-    def normal_form(self, value: Any) -> Any:
-        """`value` converted; outputs pass as they are, and so does a None that is the default."""
-        if isinstance(value, Output) or (value is None and self.spec.default is None):
-            return value
-        return self.convert(value)
 
 
 @dataclass_transform(kw_only_default=False, frozen_default=False, field_specifiers=(field, key))
@@ -47,34 +42,25 @@ class ResourceType(type):
     descriptors only from a metaclass.
     """
 
+    fields_: Slots
     slots_: tuple[Slot, ...]
-    defaults: dict[str, Any]
-    by_name: dict[str, Slot]
-    positional: tuple[str, ...]
     kind: str
 
     def __new__(
-        mcls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **_: Any
+        mcls,
+        name: str,
+        bases: tuple[type, ...],
+        namespace: dict[str, Any],
+        **_: Any,
     ) -> "ResourceType":
+        """Make the class; raises `TypeError` for a field that cannot work."""
         cls = super().__new__(mcls, name, bases, namespace)
-        inherited = [s for base in reversed(cls.__mro__[1:]) for s in _own_slots(base)]
-        own = []
-        for attribute, annotation in inspect.get_annotations(cls, eval_str=True).items():
-            spec = namespace.get(attribute)
-            if isinstance(annotation, FieldAnnotation) and isinstance(spec, FieldSpec):
-                own.append(
-                    Slot(
-                        attribute, annotation.annotation, spec, converter_for(annotation.annotation)
-                    )
-                )
-                delattr(cls, attribute)
-        cls.__dict_own__ = tuple(own)  # type: ignore[attr-defined]
-        cls.slots_ = tuple({s.name: s for s in (*inherited, *own)}.values())
-        cls.by_name = {s.name: s for s in cls.slots_}
-        cls.positional = tuple(s.name for s in cls.slots_ if not s.spec.kw_only)
-        cls.defaults = {
-            s.name: s.spec.default for s in cls.slots_ if s.spec.default is not REQUIRED
-        }
+        inherited = [slot for base in reversed(bases) for slot in getattr(base, "slots_", ())]
+        own = list(_own_slots(cls, namespace))
+        for slot in own:
+            delattr(cls, slot.name)
+        cls.fields_ = Slots(name, (*inherited, *own))
+        cls.slots_ = cls.fields_.all
         # The value semantics are attrs'; only the constructor is ours, to report every mistake at
         # once with the user's line. `how` fields do not count in comparisons: `after=` chains would
         # make them recursive.
@@ -89,83 +75,73 @@ class ResourceType(type):
 
         def __call__(cls, *args: Any, **kwargs: Any) -> Any:
             """Declare: check every argument, build the value, hand it to the active collector."""
-            instance = _declare(cls, args, kwargs, capture_origin())
+            origin = capture_origin()
+            instance = object.__new__(cls)
+            values = instance.__dict__
+            values["#origin"] = origin
+            values.update(cls.fields_.values(args, kwargs, origin))
+            try:
+                values.update(instance.complete())
+            except ValueError as error:
+                raise cls.fields_.bad_declaration(origin, str(error)) from None
             collector = active.get()
             if collector is not None:
                 collector.add(instance)
             return instance
 
 
-def _declare(
-    cls: "ResourceType", args: tuple[Any, ...], kwargs: dict[str, Any], origin: Origin
-) -> "Resource":
-    instance: Resource = cls.__new__(cls)  # type: ignore[call-arg,arg-type,assignment]
-    values = instance.__dict__
-    values.update(cls.defaults)
-    values["#origin"] = origin
-    problems = []
-    for name, value in _bind(cls, args, kwargs, origin).items():
-        try:
-            values[name] = cls.by_name[name].normal_form(value)
-        except ValueError as error:
-            problems.append(f"{name} {error}")
-    if problems:
-        raise _bad_declaration(cls, origin, *problems)
-    try:
-        values.update(instance.complete())
-    except ValueError as error:
-        raise _bad_declaration(cls, origin, str(error)) from None
-    return instance
-
-
-def _own_slots(base: type) -> tuple[Slot, ...]:
-    return cast("tuple[Slot, ...]", base.__dict__.get("__dict_own__", ()))
-
-
-def _bind(
-    cls: ResourceType, args: tuple[Any, ...], kwargs: dict[str, Any], origin: Origin
-) -> dict[str, Any]:
-    """Arguments by field name; every mistake in one error."""
-    problems = []
-    if len(args) > len(cls.positional):
-        extra = args[len(cls.positional)]
-        names = ", ".join(cls.positional)
-        problems.append(f"takes {names} by position; name the argument {extra!r}")
-    given = dict(zip(cls.positional, args, strict=False))
-    problems += [f"got {name!r} twice" for name in given if name in kwargs]
-    unknown = [name for name in kwargs if name not in cls.by_name]
-    for name in unknown:
-        near = difflib.get_close_matches(name, cls.by_name, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else f"; it takes {', '.join(cls.by_name)}"
-        problems.append(f"has no argument {name!r}{hint}")
-    given.update(kwargs)
-    missing = [s.name for s in cls.slots_ if s.spec.default is REQUIRED and s.name not in given]
-    if missing:
-        problems.append(f"needs {', '.join(missing)}")
-    if problems:
-        raise _bad_declaration(cls, origin, *problems)
-    return given
-
-
-def _bad_declaration(cls: ResourceType, origin: Origin, *problems: str) -> ConfigurationError:
-    return ConfigurationError(
-        *(Diagnostic(summary=f"{cls.__name__}: {p}", origins=(origin,)) for p in problems)
-    )
-
-
-Reference: TypeAlias = Any
-"""What `after=` and its like take: a resource, a component, an identity, or a list of these."""
+def _own_slots(cls: type, namespace: dict[str, Any]) -> Iterator[Slot]:
+    annotations = inspect.get_annotations(cls, eval_str=True)
+    for name, value in namespace.items():
+        if isinstance(value, FieldSpec) and not isinstance(annotations.get(name), FieldAnnotation):
+            raise TypeError(f"{cls.__name__}.{name} needs an annotation Field[...]")
+    for name, annotation in annotations.items():
+        if isinstance(annotation, FieldAnnotation):
+            spec = namespace.get(name)
+            if not isinstance(spec, FieldSpec):
+                raise TypeError(f"{cls.__name__}.{name} needs field(...) or key(...)")
+            yield Slot(name, annotation.annotation, spec, converter_for(annotation.annotation))
 
 
 def references(value: Any) -> tuple[Any, ...]:
-    """A reference or a list of them, as a tuple.
+    """A reference, or a list of them (nested as it may be), as a tuple.
+
+    Raises `ValueError` for what can be none.
 
     >>> references("package:nginx")
     ('package:nginx',)
     """
     if value is None:
         return ()
-    return tuple(value) if isinstance(value, list | tuple | set | frozenset) else (value,)
+    if isinstance(value, list | tuple):
+        return tuple(found for item in value for found in references(item))
+    if isinstance(value, set | frozenset):
+        return tuple(sorted(references(list(value)), key=_reference_order))
+    if isinstance(value, str | Output) or isinstance(getattr(value, "identity", None), str):
+        return (value,)
+    raise must_be("a resource, a component, an identity, or a list of these", value)
+
+
+def _reference_order(value: Any) -> str:
+    source = value.source if isinstance(value, Output) else value
+    return source if isinstance(source, str) else str(source.identity)
+
+
+References = Annotated[tuple[Any, ...], As(references, "reference, or a list of them")]
+"""What `after=` and its like take: resources, components or identities; one, or a list."""
+
+
+def _at_least(least: float, what: str) -> Callable[[Any], Any]:
+    def convert(value: object) -> object:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not value >= least:
+            raise must_be(what, value)
+        return value
+
+    return convert
+
+
+_Count = Annotated[int, As(_at_least(0, "a whole number from 0 on"), "integer")]
+_Seconds = Annotated[float, As(_at_least(0.001, "a number of seconds"), "seconds")]
 
 
 class Resource(metaclass=ResourceType):
@@ -178,19 +154,23 @@ class Resource(metaclass=ResourceType):
     kind: ClassVar[str] = ""
     creating: ClassVar[str] = "create"
     """The action of bringing one into being, as plans call it."""
-    after: Field[tuple[Any, ...], Any] = field(default=(), how=True, kw_only=True)
+    after: Field[References, Any] = field(default=(), how=True, kw_only=True)
     """Resources, components or identities that must be applied before this one."""
     only_if: Field[Condition | None] = field(default=None, how=True, kw_only=True)
     """A condition, `exists(path)` or `command_ok(argv)`; where false, the resource is skipped."""
-    on_drop: Field[str | None] = field(default=None, how=True, kw_only=True)
+    on_drop: Field[Literal["delete", "restore", "forget"] | None] = field(
+        default=None, how=True, kw_only=True
+    )
     """What becomes of it when the declaration goes away: `delete`, `restore` or `forget`."""
     protect: Field[bool] = field(default=False, how=True, kw_only=True)
     """Whether deleting it is an error."""
-    retries: Field[int] = field(default=0, how=True, kw_only=True)
+    retries: Field[_Count] = field(default=0, how=True, kw_only=True)
     """How often to try again when applying it fails."""
-    timeout: Field[float | None, float | int | None] = field(default=None, how=True, kw_only=True)
+    timeout: Field[_Seconds | None, float | int | None] = field(
+        default=None, how=True, kw_only=True
+    )
     """Seconds for each attempt; None: no limit."""
-    tags: Field[tuple[str, ...], Sequence[str] | frozenset[str]] = field(
+    tags: Field[tuple[str, ...], Sequence[str] | frozenset[str] | set[str]] = field(
         default=(), how=True, kw_only=True
     )
     """Labels for `--tags`."""
@@ -214,13 +194,16 @@ class Resource(metaclass=ResourceType):
         """What identifies it among resources of its kind on one target."""
         if self.id is not None:
             return self.id
-        parts = [getattr(self, s.name) for s in type(self).slots_ if s.spec.is_key]
+        parts = [getattr(self, name) for name in type(self).fields_.keys]
         return ":".join(part if isinstance(part, str) else _quoted(part) for part in parts)
 
     @property
     def identity(self) -> str:
         """``kind:key``: unique within a target."""
-        return f"{self.kind}:{self.key}"
+        known: str | None = self.__dict__.get("#identity")
+        if known is None:
+            known = self.__dict__["#identity"] = f"{self.kind}:{self.key}"
+        return known
 
     def footprint(self) -> Footprint:
         """The keys that it reads and writes."""
@@ -238,7 +221,7 @@ class Resource(metaclass=ResourceType):
         """How to make the change."""
         raise NotImplementedError
 
-    def tasks(self, change: Any) -> tuple[Task, ...]:
+    def tasks(self, change: Any) -> tuple[Task, ...]:  # noqa: ARG002
         """Steps shared with others or owed to changes of others: a reload, an index update."""
         return ()
 
@@ -246,14 +229,13 @@ class Resource(metaclass=ResourceType):
         """This resource with fields as they were found: what `observe` returns."""
         found = object.__new__(type(self))
         found.__dict__.update(self.__dict__)
+        found.__dict__.pop("#identity", None)
         found.__dict__.update(values)
         return found
 
 
 def _quoted(part: Any) -> str:
-    if isinstance(part, tuple):
-        return shlex.join(str(p) for p in part)
-    return str(part)
+    return shlex.join(str(p) for p in part) if isinstance(part, tuple) else str(part)
 
 
 registry: dict[str, ResourceType] = {}
@@ -261,7 +243,10 @@ registry: dict[str, ResourceType] = {}
 
 
 def resource(name: str) -> Callable[[R], R]:
-    """Register a resource type under `name`, the first part of its resources' identities."""
+    """Register a resource type under `name`, the first part of its resources' identities.
+
+    Raises `ConfigurationError` when another type has that name.
+    """
 
     def register(cls: R) -> R:
         known = registry.get(name)
@@ -276,6 +261,15 @@ def resource(name: str) -> Callable[[R], R]:
     return register
 
 
-def state_fields(cls: ResourceType) -> Iterable[Slot]:
+def state_fields(cls: ResourceType) -> tuple[Slot, ...]:
     """The fields that are observed and compared."""
-    return (s for s in cls.slots_ if not s.spec.how and not s.spec.is_key)
+    return cls.fields_.state
+
+
+def outputs_in(resource: Resource) -> Iterator[tuple[str, Output[Any]]]:
+    """Every (field name, output) that a resource is given for a field."""
+    values = resource.__dict__
+    for slot in type(resource).slots_:
+        value = values[slot.name]
+        if isinstance(value, Output):
+            yield slot.name, value

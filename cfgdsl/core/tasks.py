@@ -1,4 +1,4 @@
-"""The steps behind `Task`s: shared work before a step, refreshes owed after the changes of others."""
+"""The steps behind `Task`s: shared work before a step, refreshes owed after changes of others."""
 
 from typing import Any, Protocol
 
@@ -6,7 +6,10 @@ import attrs
 
 from cfgdsl.core.diff import Change
 from cfgdsl.core.footprint import parents
+from cfgdsl.core.ops import Run
 from cfgdsl.core.plan import Step
+from cfgdsl.core.predict import World
+from cfgdsl.core.probes import Probe, Unknown
 from cfgdsl.core.refresh import Task
 from cfgdsl.core.resource import Resource
 
@@ -16,6 +19,7 @@ class Planning(Protocol):
 
     own: list[frozenset[int]]
     steps: list[Step]
+    world: World
 
     def add_step(self, resource: Resource, **values: Any) -> Step:
         """Append a step."""
@@ -31,11 +35,12 @@ class TaskSteps:
         self._planner = planner
         self._by_key: dict[str, list[int]] = {}
         """Changing steps by each key they write, and by every folder above a path."""
-        self._shared: dict[str, int] = {}
+        self._shared: dict[tuple[Any, ...], list[int]] = {}
+        """The steps of each shared task, in order."""
 
     def note(self, step: Step, resource: Resource) -> None:
-        """Remember what a new step writes."""
-        if step.refresh or step.always or "#" in step.identity:
+        """Remember what the change of a resource writes; its tasks write nothing of it."""
+        if step.identity != resource.identity or step.refresh or step.always:
             return
         for key in resource.footprint().writes:
             above = parents(key.removeprefix("path:")) if key.startswith("path:") else ()
@@ -44,13 +49,17 @@ class TaskSteps:
 
     def before(
         self, resource: Resource, change: Change[Any], waits: frozenset[int]
-    ) -> frozenset[int]:
-        """Place what must happen before the step of `resource`; the steps to wait for."""
-        found = set()
+    ) -> tuple[frozenset[int], dict[Probe, Any]]:
+        """Place what must happen before the step of `resource`; the steps to wait for, and what
+        they make of the answers."""
+        found: set[int] = set()
+        effects: dict[Probe, Any] = {}
         for task in resource.tasks(change):
-            if task.first:
-                found |= self._place(task, resource, waits)
-        return frozenset(found)
+            placed = self._place(task, resource, waits) if task.first else None
+            if placed is not None:
+                found.add(placed)
+                effects.update(self._effects(task, placed))
+        return frozenset(found), effects
 
     def after(
         self, resource: Resource, change: Change[Any], waits: frozenset[int], own: frozenset[int]
@@ -58,45 +67,66 @@ class TaskSteps:
         """Place what is owed after the step of `resource` and after its causes."""
         found: set[int] = set()
         for task in resource.tasks(change):
-            if not task.first:
-                found |= self._place(task, resource, waits | own | found)
+            placed = None if task.first else self._place(task, resource, waits | own | found)
+            if placed is not None:
+                found.add(placed)
+                effects = tuple(self._effects(task, placed).items())
+                self._planner.world.apply(Run((task.name,), effects=effects))
         return frozenset(found)
 
-    def _place(self, task: Task, resource: Resource, waits: frozenset[int]) -> set[int]:
+    def _effects(self, task: Task, placed: int) -> dict[Probe, Any]:
+        """What a placed task makes of the answers; a possible one leaves that open."""
+        told = {p: a for op in task.ops if isinstance(op, Run) for p, a in op.effects}
+        if self._planner.steps[placed].possible:
+            return dict.fromkeys(told, Unknown("an earlier step decides it"))
+        return told
+
+    def _place(self, task: Task, resource: Resource, waits: frozenset[int]) -> int | None:
+        """The step of `task`, new or shared; None: it is not due."""
         triggers = self._triggers(task, resource)
         conditional = bool(task.causes or task.cause_keys)
         if conditional and not triggers:
-            return set()
-        known = self._shared.get(task.name) if task.shared else None
-        if known is not None and all(t < known for t in triggers):
-            return {self._merge(known, triggers)}
+            return None
+        placed = self._shared.get(_sharing(task), []) if task.shared else []
+        # One that stands after all of these causes serves them too; an earlier one would have to
+        # wait for what may itself wait for it.
+        if placed and all(trigger < placed[-1] for trigger in triggers):
+            return self._merge(placed[-1], triggers)
         step = self._planner.add_step(
             resource,
-            identity=_identity(task, resource),
+            identity=_identity(task, resource, len(placed)),
             action=task.name.rpartition("-")[2] if task.shared else task.name,
-            reason=self._reason(triggers),
-            causes=self._chain(triggers),
             probes=task.proof,
             ops=task.ops,
             after=tuple(sorted(waits | triggers)),
-            triggers=tuple(sorted(triggers)),
             refresh=bool(task.proof),
-            possible=bool(triggers) and all(self._planner.steps[i].possible for i in triggers),
+            **self._because(triggers),
         )
         if task.shared:
-            self._shared[task.name] = step.id
-        return {step.id}
+            self._shared.setdefault(_sharing(task), []).append(step.id)
+        return step.id
 
     def _merge(self, known: int, triggers: frozenset[int]) -> int:
-        """A shared step that is placed already serves one more cause."""
+        """A shared step that is placed already serves one more cause; without any it is due."""
         step = self._planner.steps[known]
-        if step.triggers and triggers:
+        if step.triggers:
+            all_triggers = triggers and triggers.union(step.triggers)
             self._planner.steps[known] = attrs.evolve(
                 step,
-                triggers=tuple(sorted({*step.triggers, *triggers})),
                 after=tuple(sorted({*step.after, *triggers})),
+                **self._because(frozenset(all_triggers)),
             )
         return known
+
+    def _because(self, triggers: frozenset[int]) -> dict[str, Any]:
+        """What a step says of its causes."""
+        steps = self._planner.steps
+        return {
+            "triggers": tuple(sorted(triggers)),
+            "reason": self._reason(triggers),
+            "causes": self._chain(triggers),
+            "possible": bool(triggers) and all(steps[i].possible for i in triggers),
+        }
 
     def _triggers(self, task: Task, resource: Resource) -> frozenset[int]:
         found: set[int] = set()
@@ -117,17 +147,25 @@ class TaskSteps:
 
     def _chain(self, triggers: frozenset[int]) -> tuple[str, ...]:
         """The causes, and what caused these, nearest first."""
-        chain: dict[str, None] = {}
+        seen = set(triggers)
         level = sorted(triggers)
+        chain: list[str] = []
         while level:
-            chain.update((self._planner.steps[i].identity, None) for i in level)
-            level = sorted({t for i in level for t in self._planner.steps[i].triggers})
+            chain += (self._planner.steps[i].identity for i in level)
+            level = sorted({t for i in level for t in self._planner.steps[i].triggers} - seen)
+            seen.update(level)
         return tuple(chain)
 
 
-def _identity(task: Task, resource: Resource) -> str:
+def _sharing(task: Task) -> tuple[Any, ...]:
+    """Shared tasks that are equal in these are one; their effects are of those who ask."""
+    return (task.name, task.first)
+
+
+def _identity(task: Task, resource: Resource, before: int) -> str:
+    """`before`: how many of the same shared task are placed already."""
     if task.shared:
-        return f"task:{task.name}"
+        return f"task:{task.name}#{before + 1}" if before else f"task:{task.name}"
     if task.name == type(resource).creating:
         return resource.identity
     return f"{resource.identity}#{task.name}"

@@ -5,15 +5,13 @@ shown; it raises `ValueError` with a sentence that ends up behind the user's lin
 """
 
 import re
-import types
 from collections.abc import Callable, Mapping
-from functools import lru_cache
-from typing import Annotated, Any, Literal, TypeAlias, Union, get_args, get_origin
+from typing import Annotated, Any, TypeAlias
 
 import attrs
 
-from cfgdsl.core.content import Content, LocalFile, Template, Text
-from cfgdsl.core.secret import Secret, secrets_in
+from cfgdsl.core.content import Content, LocalFile, Template, Text, as_text
+from cfgdsl.core.secret import Secret, has_marks, is_damaged
 
 Convert: TypeAlias = Callable[[Any], Any]
 
@@ -27,14 +25,29 @@ class As:
     """How the type is called in the reference and in errors."""
 
 
-def _text(value: object) -> str:
+def plain_text(value: object) -> str:
+    """Text as users may write it: secrets by reference, no NUL.
+
+    >>> plain_text("deploy")
+    'deploy'
+    """
     if isinstance(value, Secret):
         return value.token
-    if type(value) is not str and not isinstance(value, str):
-        raise ValueError(f"must be text, not {_shown(value)}")
+    if not isinstance(value, str):
+        raise must_be("text", value)
     if "\0" in value:
         raise ValueError("must not contain a NUL character")
+    if is_damaged(value):
+        raise ValueError("contains part of a reference to a secret: put secrets in whole")
     return str(value)
+
+
+def shown_text(value: object) -> str:
+    """Text that plans, errors and process lists show: never with a secret in it."""
+    text = plain_text(value)
+    if has_marks(text):
+        raise ValueError("must not contain a secret: it is shown")
+    return text
 
 
 def absolute_path(value: object) -> str:
@@ -43,14 +56,12 @@ def absolute_path(value: object) -> str:
     >>> absolute_path("/etc//nginx/")
     '/etc/nginx'
     """
-    text = _text(str(value) if hasattr(value, "__fspath__") else value)
+    text = shown_text(str(value) if hasattr(value, "__fspath__") else value)
     if not text.startswith("/"):
         raise ValueError(f"must be an absolute path, not {text!r}")
     parts = [part for part in text.split("/") if part not in {"", "."}]
     if ".." in parts:
         raise ValueError(f"must not contain '..': {text!r}")
-    if secrets_in(text):
-        raise ValueError("must not contain a secret: paths are shown")
     return "/" + "/".join(parts)
 
 
@@ -68,11 +79,13 @@ def file_mode(value: object) -> int:
             raise ValueError(f"must be octal digits like '0644', not {value!r}")
         return int(value.removeprefix("0o"), 8)
     if isinstance(value, bool) or not isinstance(value, int):
-        raise ValueError(f"must be a mode like 0o644 or '0644', not {_shown(value)}")
+        raise must_be("a mode like 0o644 or '0644'", value)
     if not 0 <= value <= 0o7777:
         raise ValueError(f"must be between 0 and 0o7777, not {value}")
     if value in {644, 755, 600, 700, 640, 750, 400, 440, 444, 555, 664, 775, 777, 1777}:
-        raise ValueError(f"is decimal {value}; write 0o{value} (octal) or '{value:04}'")
+        raise ValueError(
+            f"is decimal {value}; write 0o{value} (for 0o{value:o} itself write '{value:04o}')"
+        )
     return value
 
 
@@ -85,16 +98,20 @@ def system_name(value: object) -> str:
     >>> system_name("www-data")
     'www-data'
     """
-    text = _text(value)
+    text = plain_text(value)
     if not _NAME.match(text) or len(text) > 255:
         raise ValueError(f"is no valid name: {text!r}")
     return text
 
 
 def owner_name(value: object) -> str:
-    """A user or group by name, or by number."""
+    """A user or group by name, or by number; hosts answer with names, so 0 is ``root``.
+
+    >>> owner_name(0), owner_name(1000)
+    ('root', '1000')
+    """
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-        return str(value)
+        return str(value) if value else "root"
     return system_name(value)
 
 
@@ -109,23 +126,26 @@ def file_content(value: object) -> "Content | LocalFile | Template | Text":
     if isinstance(value, Secret):
         return Text(value.token)
     if isinstance(value, str):
-        return Text(value) if secrets_in(value) else Content.of(value)
+        if is_damaged(value):
+            raise ValueError("contains part of a reference to a secret: put secrets in whole")
+        return Text(value) if has_marks(value) else Content.of(value)
     if isinstance(value, bytes | bytearray):
-        return Content.of(bytes(value))
-    raise ValueError(f"must be text, bytes or template(...), not {_shown(value)}")
+        text = as_text(bytes(value))
+        return file_content(text) if text and has_marks(text) else Content.of(bytes(value))
+    raise must_be("text, bytes or template(...)", value)
 
 
 def argument_list(value: object) -> tuple[str, ...]:
-    """A command as a list of arguments.
+    """A command as a list of arguments; every user of the host may see them, so no secrets.
 
     >>> argument_list(["nginx", "-t"])
     ('nginx', '-t')
     """
     if isinstance(value, str) or not isinstance(value, list | tuple):
-        raise ValueError(f"must be a list of arguments like ['nginx', '-t'], not {_shown(value)}")
+        raise must_be("a list of arguments like ['nginx', '-t']", value)
     if not value:
         raise ValueError("must not be empty")
-    return tuple(_text(str(a) if hasattr(a, "__fspath__") else a) for a in value)
+    return tuple(shown_text(str(a) if hasattr(a, "__fspath__") else a) for a in value)
 
 
 def environment(value: object) -> tuple[tuple[str, str], ...]:
@@ -135,9 +155,9 @@ def environment(value: object) -> tuple[tuple[str, str], ...]:
     (('LANG', 'C'),)
     """
     if not isinstance(value, Mapping | tuple):
-        raise ValueError(f"must be a mapping of names to text, not {_shown(value)}")
+        raise must_be("a mapping of names to text", value)
     pairs = value.items() if isinstance(value, Mapping) else value
-    result = sorted((_text(name), _text(text)) for name, text in pairs)
+    result = sorted((plain_text(name), plain_text(text)) for name, text in pairs)
     bad = [name for name, _ in result if not name or "=" in name]
     if bad:
         raise ValueError(f"has a bad variable name: {bad[0]!r}")
@@ -160,103 +180,12 @@ FileContent = Annotated[Content | LocalFile | Template | Text, As(file_content, 
 """What a file holds."""
 
 
-def _shown(value: object) -> str:
-    text = repr(value)
-    return f"{type(value).__name__} {text if len(text) < 60 else text[:57] + '...'}"
+def must_be(what: str, value: object) -> ValueError:
+    """The error for a value of another kind than wanted.
 
-
-def _plain(kind: type) -> Convert:
-    def convert(value: object) -> object:
-        if kind is str:
-            return _text(value)
-        if kind is float and type(value) is int:
-            return float(value)
-        if type(value) is not kind:
-            raise ValueError(f"must be {_NAMES.get(kind, kind.__name__)}, not {_shown(value)}")
-        return value
-
-    return convert
-
-
-_NAMES: dict[Any, str] = {
-    str: "text",
-    int: "a whole number",
-    float: "a number",
-    bool: "True or False",
-}
-
-
-@lru_cache(maxsize=256)
-def converter_for(annotation: Any) -> Convert:
-    """The function that brings a value of this annotation to normal form."""
-    origin, arguments = get_origin(annotation), get_args(annotation)
-    if origin is Annotated:
-        marks = [m for m in arguments[1:] if isinstance(m, As)]
-        return marks[0].convert if marks else converter_for(arguments[0])
-    if origin in {Union, types.UnionType}:
-        return _either(arguments)
-    if origin is Literal:
-        return _one_of(arguments)
-    if origin is tuple:
-        return _each(converter_for(arguments[0]))
-    if annotation is Any or annotation is object:
-        return lambda value: value
-    return _plain(annotation)
-
-
-def _either(choices: tuple[Any, ...]) -> Convert:
-    optional = type(None) in choices
-    converters = [converter_for(c) for c in choices if c is not type(None)]
-
-    def convert(value: object) -> object:
-        if value is None and optional:
-            return None
-        problems = []
-        for attempt in converters:
-            try:
-                return attempt(value)
-            except ValueError as error:
-                problems.append(str(error))
-        raise ValueError(" or ".join(dict.fromkeys(problems)))
-
-    return convert
-
-
-def _one_of(choices: tuple[Any, ...]) -> Convert:
-    def convert(value: object) -> object:
-        if (value in choices and type(value) is not bool) or any(value is c for c in choices):
-            return value
-        raise ValueError(f"must be one of {', '.join(map(repr, choices))}, not {_shown(value)}")
-
-    return convert
-
-
-def _each(convert_item: Convert) -> Convert:
-    def convert(value: object) -> object:
-        if isinstance(value, str | bytes) or not isinstance(value, list | tuple | set | frozenset):
-            raise ValueError(f"must be a list, not {_shown(value)}")
-        items = sorted(value) if isinstance(value, set | frozenset) else value
-        return tuple(convert_item(item) for item in items)
-
-    return convert
-
-
-def type_name(annotation: Any) -> str:
-    """How an annotation is called in the reference.
-
-    >>> type_name(Mode | None)
-    'mode'
+    >>> must_be("text", 1.5)
+    ValueError('must be text, not float 1.5')
     """
-    origin, arguments = get_origin(annotation), get_args(annotation)
-    if origin is Annotated:
-        marks = [m for m in arguments[1:] if isinstance(m, As)]
-        return marks[0].shown if marks else type_name(arguments[0])
-    if origin in {Union, types.UnionType}:
-        return " or ".join(type_name(a) for a in arguments if a is not type(None))
-    if origin is Literal:
-        return ", ".join(map(repr, arguments))
-    if origin is tuple:
-        return f"list of {type_name(arguments[0])}"
-    return {str: "text", int: "integer", float: "number", bool: "bool"}.get(
-        annotation, getattr(annotation, "__name__", str(annotation))
-    )
+    shown = repr(value)
+    shown = shown if len(shown) < 60 else f"{shown[:57]}..."
+    return ValueError(f"must be {what}, not {type(value).__name__} {shown}")

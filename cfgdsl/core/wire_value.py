@@ -1,7 +1,7 @@
 """What probes and ops share: immutable values of a closed set, with one JSON form."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, TypeVar, dataclass_transform
+from typing import Any, ClassVar, TypeVar, cast, dataclass_transform
 
 import attrs
 
@@ -10,7 +10,7 @@ C = TypeVar("C")
 
 
 def _freeze(value: Any) -> Any:
-    """Lists from JSON as tuples, mappings as sorted pairs: hashable, and equal whatever the source."""
+    """Lists from JSON as tuples, mappings as sorted pairs: hashable, equal whatever the source."""
     if isinstance(value, list | tuple):
         return tuple(_freeze(item) for item in value)
     if isinstance(value, dict):
@@ -25,14 +25,16 @@ class WireValue:
     kind: ClassVar[str]
     private: ClassVar[frozenset[str]] = frozenset()
     """Fields that stay on the controller."""
+    wire_fields: ClassVar[tuple[tuple[str, Any], ...]] = ()
+    """Name and default of each field that goes over the wire."""
 
     def to_json(self) -> dict[str, Any]:
         """The fields that differ from their defaults, and the kind."""
         data: dict[str, Any] = {"kind": self.kind}
-        for field in attrs.fields(type(self)):
-            value = getattr(self, field.name)
-            if value != field.default and field.name not in self.private:
-                data[field.name] = _thaw(field.name, value)
+        for name, default in self.wire_fields:
+            value = getattr(self, name)
+            if value is not default and value != default:
+                data[name] = _thaw(name, value)
         return data
 
 
@@ -61,4 +63,8 @@ def _thaw(name: str, value: Any) -> Any:
 @dataclass_transform(frozen_default=True, field_specifiers=(attrs.field,))
 def wire_value(cls: type[C]) -> type[C]:
     """Make an immutable, hashable attrs class whose hash is computed once."""
-    return attrs.define(frozen=True, slots=True, cache_hash=True)(cls)
+    made: Any = attrs.define(frozen=True, slots=True, cache_hash=True)(cls)
+    made.wire_fields = tuple(
+        (f.name, f.default) for f in attrs.fields(made) if f.name not in made.private
+    )
+    return cast("type[C]", made)

@@ -1,0 +1,87 @@
+"""What several declarations on one target may not be: the same thing twice, differently."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from cfgdsl.core.errors import Diagnostic
+from cfgdsl.core.footprint import Footprint
+from cfgdsl.core.output import Output
+from cfgdsl.core.resource import Resource
+
+_UNITED = ("after", "tags")
+"""What two declarations of one thing may each say: both hold."""
+
+
+def merge_equal(resources: Iterable[Resource]) -> tuple[tuple[Resource, ...], list[Diagnostic]]:
+    """One resource of each identity, and a problem for each declared twice, differently.
+
+    The same thing declared twice alike (by two components that both need it) is one resource, with
+    the `after=` and `tags=` of both.
+    """
+    merged: dict[str, Resource] = {}
+    problems = []
+    for resource in resources:
+        known = merged.setdefault(resource.identity, resource)
+        if known is resource:
+            continue
+        differing = _differing(known, resource)
+        if differing:
+            problems.append(
+                Diagnostic(
+                    summary=f"declared twice, with different {', '.join(differing)}",
+                    hint="Keep one of them, or give one another id=.",
+                    address=resource.identity,
+                    origins=(known.origin, resource.origin),
+                )
+            )
+        else:
+            merged[resource.identity] = _united(known, resource)
+    return tuple(merged.values()), problems
+
+
+def writers_of(
+    resources: Sequence[Resource], footprints: Sequence[Footprint]
+) -> tuple[dict[str, int], list[Diagnostic]]:
+    """Who writes each key (its position), and a problem for each key that two resources write."""
+    writers: dict[str, int] = {}
+    problems = []
+    for index, footprint in enumerate(footprints):
+        for key in footprint.writes:
+            known = writers.setdefault(key, index)
+            if known != index:
+                one, other = resources[known], resources[index]
+                problems.append(
+                    Diagnostic(
+                        summary=f"{one.identity} and {other.identity} both write {key}",
+                        hint="Keep one owner of each thing.",
+                        origins=(one.origin, other.origin),
+                    )
+                )
+    return writers, problems
+
+
+def _differing(one: Resource, other: Resource) -> list[str]:
+    return [
+        slot.name
+        for slot in type(one).slots_
+        if slot.name not in _UNITED
+        and _comparable(getattr(one, slot.name)) != _comparable(getattr(other, slot.name))
+    ]
+
+
+def _united(one: Resource, other: Resource) -> Resource:
+    after = {_comparable(value): value for value in (*one.after, *other.after)}
+    tags = dict.fromkeys((*one.tags, *other.tags))
+    return one.observed(after=tuple(after.values()), tags=tuple(tags))
+
+
+def _comparable(value: Any) -> Any:
+    """What stands for a field value in comparisons: outputs have none, resources are names."""
+    match value:
+        case Output():
+            return (Output, value.source.identity, value.name, value.functions)
+        case Resource():
+            return (Resource, value.identity)
+        case tuple():
+            return tuple(_comparable(item) for item in value)
+    return value

@@ -1,0 +1,107 @@
+"""Paths as the steps planned so far will leave them: an overlay over what the host answered."""
+
+import posixpath
+from collections.abc import Mapping
+from typing import Any, TypeGuard
+
+import attrs
+
+from cfgdsl.core.content import Content
+from cfgdsl.core.probes import Answer, Probe, Read, Stat, Unknown
+
+_MAX_LINKS = 40
+_NOT_ASKED = Unknown("not asked")
+
+KEPT = Unknown("kept")
+"""The content of a path whose attributes alone change: what the host answered still holds."""
+
+
+@attrs.frozen
+class Node:
+    """A path that an earlier step makes, changes or removes."""
+
+    stat: Answer | Unknown
+    content: Content | Unknown | None = None
+    """Of a regular file; None for anything else."""
+    since: int = 0
+    """Set by `PathOverlay`: later numbers came later."""
+
+
+_GONE = Node(None)
+
+
+class PathOverlay:
+    """What is at each path, with what was set and removed here laid over a host's answers."""
+
+    def __init__(self, base: Mapping[Probe, Answer]) -> None:
+        self._base = base
+        self._nodes: dict[str, Node] = {}
+        self._removed: dict[str, int] = {}
+        self._now = 0
+
+    def set(self, path: str, stat: Answer | Unknown, content: Content | Unknown | None) -> None:
+        """`path` is now like this."""
+        self._now += 1
+        self._nodes[path] = Node(stat, content, self._now)
+
+    def remove(self, path: str) -> None:
+        """`path`, and all below it, is gone; what is set below it later is there again."""
+        self._now += 1
+        self._nodes[path] = Node(None, since=self._now)
+        self._removed[path] = self._now
+
+    def node(self, path: str) -> Node | None:
+        """What the overlay says of `path`; None: nothing, the host's own answer holds."""
+        node = self._nodes.get(path)
+        if not self._removed:
+            return node
+        removed = self._removal_above(path)
+        if removed > (node.since if node is not None else 0):
+            return _GONE
+        return node
+
+    def end_of(self, path: str) -> str:
+        """Where the links at `path` lead to, as far as they are known."""
+        for _ in range(_MAX_LINKS):
+            found = self.stat(path)
+            if not is_link(found):
+                break
+            path = posixpath.normpath(posixpath.join(posixpath.dirname(path), found["target"]))
+        return path
+
+    def stat(self, path: str, *, follow: bool = False) -> Answer | Unknown:
+        """The answer to `Stat(path, follow)`."""
+        end = self.end_of(path) if follow else path
+        node = self.node(end)
+        if node is not None:
+            return node.stat
+        if follow and self.node(path) is None and Stat(path, follow=True) in self._base:
+            return self._base[Stat(path, follow=True)]
+        return self._base.get(Stat(end), _NOT_ASKED)
+
+    def read(self, probe: Read) -> Answer | Unknown:
+        """The answer to `probe`."""
+        node = self.node(self.end_of(probe.path) if probe.follow else probe.path)
+        if node is None or node.content is KEPT:
+            at_path = self.node(probe.path)
+            is_own = at_path is None or at_path is node  # else a link that now leads elsewhere
+            return self._base.get(probe, _NOT_ASKED) if is_own else _NOT_ASKED
+        if node.content is None or isinstance(node.content, Unknown):
+            return node.content
+        content = node.content
+        shown = content.sha256 != probe.unless and content.size <= probe.up_to
+        text = content.text if shown else None
+        return {"sha256": content.sha256, "size": content.size, "text": text}
+
+    def _removal_above(self, path: str) -> int:
+        """When the last of the folders above was removed; 0: never."""
+        latest = 0
+        while path not in {"/", ""}:
+            path = posixpath.dirname(path)
+            latest = max(latest, self._removed.get(path, 0))
+        return latest
+
+
+def is_link(answer: Answer | Unknown) -> TypeGuard[dict[str, Any]]:
+    """Whether a stat answer is known to be that of a symbolic link."""
+    return isinstance(answer, dict) and answer.get("kind") == "link"

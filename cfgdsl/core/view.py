@@ -1,0 +1,68 @@
+"""How a resource will be found by the time it is applied, as far as a plan can say."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from cfgdsl.core.diff import Change, compare
+from cfgdsl.core.errors import ImpossibleError
+from cfgdsl.core.output import Output
+from cfgdsl.core.predict import World
+from cfgdsl.core.probes import Answer, Answers, Probe, Query, Unknown, is_error, is_known
+from cfgdsl.core.resource import Resource, outputs_in
+
+
+@attrs.frozen
+class View:
+    """What can be said of one resource when its turn comes."""
+
+    answers: Mapping[Probe, Any]
+    known: bool
+    """Whether nothing about it hangs on the run."""
+    change: Change[Resource]
+
+    @property
+    def is_promised(self) -> bool:
+        """Whether it changes for sure; what is compared with an output may be as wanted already."""
+        change = self.change
+        surely = change.before is None or any(
+            not isinstance(c.after, Output) for c in change.fields
+        )
+        return change.is_needed and (surely or not change.fields)
+
+
+def look(
+    resource: Resource, world: World, base: Mapping[Probe, Answer], *, uncertain: bool
+) -> View:
+    """The view of `resource` in `world`; where an answer is unknown, its change is seen from how
+    the host is now (`base`).
+
+    `uncertain`: what is absent may have come by then. Raises `ImpossibleError`.
+    """
+    answers = {p: foresee(p, world, uncertain=uncertain) for p in resource.probes()}
+    for probe, answer in answers.items():
+        if is_error(answer):
+            what = getattr(probe, "path", None) or getattr(probe, "item", None) or probe.kind
+            raise ImpossibleError(f"cannot look at {what}: {answer['error']}")
+    known = all(map(is_known, answers.values())) and next(outputs_in(resource), None) is None
+    if known:
+        return View(answers, known, compare(resource, resource.observe(Answers(answers))))
+    now = {p: a if is_known(a) else base.get(p) for p, a in answers.items()}
+    try:
+        observed = resource.observe(Answers(now))
+    except ImpossibleError:
+        observed = None
+    return View(answers, known, compare(resource, observed))
+
+
+def foresee(probe: Probe, world: World, *, uncertain: bool) -> Answer | Unknown:
+    """The answer to `probe` by then."""
+    answer = world.answer(probe)
+    if answer is not None or not uncertain or not world.is_base(probe):
+        return answer
+    if isinstance(probe, Query) and probe.when is not None:
+        first = foresee(probe.when, world, uncertain=True)
+        if first is not None and is_known(first):
+            return None  # it was not asked, and will not be
+    return Unknown("an earlier step may bring it")
