@@ -1,6 +1,6 @@
 """Commands: for what no type describes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 from cfgdsl import (
@@ -45,13 +45,15 @@ class Command(Resource):
 
     creating: ClassVar = "run"
 
-    argv: Field[Argv | None, Sequence[str] | None] = key(default=None, kw_only=False)
+    argv: Field[Argv | None, list[str] | tuple[str, ...] | None] = key(default=None, kw_only=False)
     """The command and its arguments, without a shell. They never hold a secret: use `input`."""
     shell: Field[str | None] = field(default=None, how=True, kw_only=True)
     """Instead of `argv`: text for ``/bin/sh -c``. Quote what you put into it."""
     creates: Field[AbsPath | None] = field(default=None, how=True, kw_only=True)
     """Guard: a path that the command makes; it runs only while nothing is there."""
-    unless: Field[Argv | None, Sequence[str] | None] = field(default=None, how=True, kw_only=True)
+    unless: Field[Argv | None, list[str] | tuple[str, ...] | None] = field(
+        default=None, how=True, kw_only=True
+    )
     """Guard: a command that changes nothing and exits with 0 when there is nothing to do."""
     on_change: Field[Any] = field(default=(), how=True, kw_only=True)
     """Guard: resources, components or identities; runs once after the last of them that changes."""
@@ -65,9 +67,13 @@ class Command(Resource):
     """Whom to run it as, the guard too; default: the user that cfgdsl acts as."""
     input: Field[str | None, str | Secret | None] = field(default=None, how=True, kw_only=True)
     """Text for its standard input; may hold secrets."""
-    writes: Field[tuple[AbsPath, ...], Sequence[str]] = field(default=(), how=True, kw_only=True)
+    writes: Field[tuple[AbsPath, ...], list[str] | tuple[str, ...]] = field(
+        default=(), how=True, kw_only=True
+    )
     """Further paths that it makes or changes: what uses them comes after it."""
-    ok: Field[tuple[int, ...], Sequence[int]] = field(default=(0,), how=True, kw_only=True)
+    ok: Field[tuple[int, ...], list[int] | tuple[int, ...]] = field(
+        default=(0,), how=True, kw_only=True
+    )
     """Exit codes that count as success."""
 
     def complete(self) -> dict[str, Any]:
@@ -84,7 +90,6 @@ class Command(Resource):
             raise ValueError(f"takes one guard, not {' and '.join(guards)}")
         argv = self.argv if self.argv is not None else ("/bin/sh", "-c", self.shell or "")
         _checks.no_secret("the command", *argv)
-        _checks.no_secret("unless", *(self.unless or ()))
         _checks.no_secret("env", *(text for pair in self.env for text in pair))
         if not self.ok or not all(0 <= code <= 255 for code in self.ok):
             raise ValueError(f"ok must be a list of exit codes from 0 to 255, not {self.ok}")

@@ -1,7 +1,6 @@
 """Regular files: their content, and who may read and write them."""
 
 import posixpath
-from collections.abc import Sequence
 from typing import Any, Self
 
 from cfgdsl import (
@@ -59,7 +58,9 @@ class File(Resource):
     """Its group, by name; default: kept, the connecting user's when new."""
     absent: Field[bool] = field(default=False, kw_only=True)
     """Whether it must not exist. A directory in its place is never removed."""
-    validate: Field[Argv | None, Sequence[str] | None] = field(default=None, how=True, kw_only=True)
+    validate: Field[Argv | None, list[str] | tuple[str, ...] | None] = field(
+        default=None, how=True, kw_only=True
+    )
     """A command that checks the new file before it goes live; ``"%s"`` in it stands for the file:
     ``["visudo", "-c", "-f", "%s"]``."""
     follow: Field[bool] = field(default=False, how=True, kw_only=True)

@@ -1,6 +1,5 @@
 """Services and other units of systemd."""
 
-from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
 from cfgdsl import (
@@ -55,7 +54,9 @@ class Service(Resource):
     """Resources, components or identities: when one of them changes, it is restarted."""
     reload_on: Field[Any] = field(default=(), how=True, kw_only=True)
     """The same, but it is asked to read its configuration again, without a restart."""
-    check: Field[Argv | None, Sequence[str] | None] = field(default=None, how=True, kw_only=True)
+    check: Field[Argv | None, list[str] | tuple[str, ...] | None] = field(
+        default=None, how=True, kw_only=True
+    )
     """A command that must succeed before a restart or reload: ``["nginx", "-t"]``."""
 
     found: ClassVar[_systemd.Unit | None] = None

@@ -1,6 +1,6 @@
 """Accounts of people and services."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 from cfgdsl import (
@@ -40,7 +40,9 @@ class User(Resource):
     """Its number; default: kept, the next free one when new."""
     group: Field[Name | None] = field(default=None, kw_only=True)
     """Its primary group; default: kept, when new one of the same name, made if it is not there."""
-    groups: Field[tuple[Name, ...] | None, Sequence[str] | None] = field(default=None, kw_only=True)
+    groups: Field[tuple[Name, ...] | None, list[str] | tuple[str, ...] | set[str] | None] = field(
+        default=None, kw_only=True
+    )
     """Its other groups, exactly these; with `append` at least these. Default: not managed."""
     append: Field[bool] = field(default=False, how=True, kw_only=True)
     """Whether it may be in more groups than `groups` names."""

@@ -23,33 +23,30 @@ def host(entry: Any, own_group: Any = None) -> dict[probes.Probe, Any]:
     [
         (User("deploy"), None, "create", ["useradd -U -m -- deploy"]),
         (
-            User("deploy", system=True, shell="/usr/sbin/nologin"),
+            User("deploy", system=True, shell="/usr/sbin/nologin"),  # noqa: S604
             None,
             "create",
             ["useradd -r -U -s /usr/sbin/nologin -M -- deploy"],
         ),
         (
-            User(
+            User(  # noqa: S604
                 "deploy",
                 uid=1500,
                 group="www",
                 groups=["ssl", "adm"],
                 shell="/bin/bash",
-                home="/srv/deploy",
-                comment="Deployment, all of it",
+                home="/srv/d",
+                comment="All, of it",
                 create_home=False,
             ),
             None,
             "create",
-            [
-                "useradd -u 1500 -g www -s /bin/bash -d /srv/deploy -c Deployment, all of it "
-                "-G adm,ssl -M -- deploy"
-            ],
+            ["useradd -u 1500 -g www -s /bin/bash -d /srv/d -c All, of it -G adm,ssl -M -- deploy"],
         ),
         (User("deploy"), account(), "none", []),
-        (User("deploy", shell="/bin/sh", groups=[]), account(), "none", []),
+        (User("deploy", shell="/bin/sh", groups=[]), account(), "none", []),  # noqa: S604
         (
-            User("deploy", shell="/bin/bash", uid=7),
+            User("deploy", shell="/bin/bash", uid=7),  # noqa: S604
             account(),
             "update",
             ["usermod -u 7 -s /bin/bash -- deploy"],
@@ -92,7 +89,7 @@ def test_a_group_of_the_same_name_that_is_there_becomes_the_primary_one() -> Non
 
 
 def test_a_complete_declaration_is_foreseen_completely() -> None:
-    declared = User("deploy", uid=5, group="www", home="/srv/d", shell="/bin/sh", groups=["a"])
+    declared = User("deploy", uid=5, group="www", home="/srv/d", shell="/bin/sh", groups=["a"])  # noqa: S604
     assert after(declared, host(None)) == {
         ENTRY: {
             "uid": 5,
@@ -124,7 +121,10 @@ def test_a_complete_declaration_is_foreseen_completely() -> None:
         (lambda: User("a", remove_home=True), "User: remove_home=True is for absent=True only"),
         (lambda: User("a", groups=["1"]), "User: a group is no valid account name: '1'"),
         (lambda: Group("7"), "Group: name is no valid account name: '7'"),
-        (lambda: Group("a", gid=2**32), "Group: gid must be between 0 and 4294967293, not 4294967296"),
+        (
+            lambda: Group("a", gid=2**32),
+            "Group: gid must be between 0 and 4294967293, not 4294967296",
+        ),
     ],
 )
 def test_bad_declarations(declare: Any, message: str) -> None:

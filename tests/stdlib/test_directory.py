@@ -20,7 +20,7 @@ from tests.stdlib.walk import (
 )
 
 WWW = "/srv/www"
-PARENT = {probes.Stat("/srv", follow=True): folder()}
+PARENT: dict[probes.Probe, Any] = {probes.Stat("/srv", follow=True): folder()}
 
 
 def host(stat: Any) -> dict[probes.Probe, Any]:

@@ -26,7 +26,7 @@ HI = Content.of("hi\n")
 OLD = Content.of("old\n")
 STAT = probes.Stat(MOTD)
 READ = probes.Read(MOTD, unless=HI.sha256)
-PARENT = {probes.Stat("/etc", follow=True): folder()}
+PARENT: dict[probes.Probe, Any] = {probes.Stat("/etc", follow=True): folder()}
 
 
 def host(stat: Any, content: Content | None = None) -> dict[probes.Probe, Any]:
@@ -203,7 +203,7 @@ STATS = st.none() | st.builds(regular, mode=MODES, owner=OWNERS, group=OWNERS)
     stat=STATS,
     old=st.sampled_from([HI, OLD]),
 )
-def test_applied_means_nothing_left_to_do(
+def test_applied_means_nothing_left_to_do(  # noqa: PLR0917
     content: Any, mode: Any, owner: Any, group: Any, absent: bool, stat: Any, old: Content
 ) -> None:
     declared = File(

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-import attrs
 import pytest
 
 from cfgdsl import Answers, Change, ConfigurationError, ImpossibleError, Probe, Resource, probes
@@ -11,7 +10,7 @@ from cfgdsl.core.diff import compare
 from cfgdsl.core.predict import World
 
 R = TypeVar("R", bound=Resource)
-Given = Mapping[Probe, Any]
+Given = Mapping[Any, Any]
 
 ROOT: dict[str, Any] = {"mode": 0o755, "owner": "root", "group": "root"}
 
@@ -34,11 +33,8 @@ def account(**values: Any) -> dict[str, Any]:
 
 
 def change_of(resource: R, given: Given) -> Change[R]:
-    """The change that is planned; one found absent keeps what else was found of it."""
-    observed = resource.observe(Answers(given))
-    if observed is not None and getattr(observed, "absent", False):
-        return attrs.evolve(compare(resource, None), before=observed)
-    return compare(resource, observed)
+    """The change that is planned."""
+    return compare(resource, resource.observe(Answers(given)))
 
 
 def decided(resource: Resource, given: Given) -> list[dict[str, Any]]:
