@@ -31,19 +31,19 @@ class Channel:
         """Wait for the next (kind, payload); None at the end of the stream."""
         frame = self._take()
         while frame is None and not self.ended:
-            self._hear()
+            self.hear()
             frame = self._take()
         return frame
 
-    def arrived(self) -> Iterator[tuple[bytes, bytes]]:
-        """The frames that are complete after one read, which does not wait if `fd` is readable."""
-        self._hear()
+    def frames(self) -> Iterator[tuple[bytes, bytes]]:
+        """The frames that have been heard completely, without waiting for more."""
         frame = self._take()
         while frame is not None:
             yield frame
             frame = self._take()
 
-    def _hear(self) -> None:
+    def hear(self) -> None:
+        """Read once; that does not wait when `fd` is readable."""
         try:
             data = os.read(self.fd, _PIECE)
         except ConnectionError:
@@ -80,5 +80,5 @@ class Channel:
             while done < len(data) and not self.broken:
                 try:
                     done += os.write(self._write_fd, data[done:])
-                except OSError:
+                except OSError:  # noqa: PERF203
                     self.broken = True

@@ -7,10 +7,10 @@ The handshake, byte for byte:
 2. The bootstrap writes lines to stdout, after whatever noise a login shell has written before
    (search the stream for the marker; the noise need not end with a newline)::
 
-       <marker> send\\n          there is no intact copy: the controller must write `framed_bundle()`
-       <marker> run\\n           the runner starts; from the next byte on, frames follow
-       <marker> error <why>\\n   "no python", "too old: 3.6", "incomplete: No module named 'zlib'",
-                                "damaged: ..."; then the process ends
+       <marker> send\\n         there is no intact copy: the controller must write `framed_bundle()`
+       <marker> run\\n          the runner starts; from the next byte on, frames follow
+       <marker> error <why>\\n  "no python", "too old: 3.6", "incomplete: No module named 'zlib'",
+                               "damaged: ..."; then the process ends
 
    The first is ``run``, ``send`` or ``error``; after ``send`` comes one more, ``run`` or ``error``.
 3. `framed_bundle()` is 8 bytes, the length of the bundle (big-endian), and the bundle. It is
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 MODULES = (
     "lean",
     "wire",
+    "checks",
     "channel",
     "accounts",
     "paths",
@@ -48,6 +49,13 @@ MODULES = (
     "facts",
     "morefacts",
     "cache",
+    "state",
+    "contents",
+    "trees",
+    "ops",
+    "attempt",
+    "schedule",
+    "execute",
     "main",
 )
 """What is sent: every module that runs on hosts."""
@@ -67,9 +75,10 @@ _FLAGS = "-BEsS -c"
 # $1 bootstrap, $2 marker, $3 digest, $4 root, then candidates. Python gets the candidates that are
 # left, so that one that is too old can hand over to the next.
 _SHELL = (
-    'export LC_ALL=C; b=$1 m=$2 d=$3 r=$4; shift 4; while [ $# -gt 0 ]; do p=$1; shift; command -v "$p" '
-    ">/dev/null 2>&1 && exec \"$p\" %s 'import sys;exec(sys.argv[1])' "
-    '"$b" "$m" "$d" "$r" "$@"; done; echo "$m error no python"' % _FLAGS
+    "export LC_ALL=C; b=$1 m=$2 d=$3 r=$4; shift 4; "
+    'while [ $# -gt 0 ]; do p=$1; shift; command -v "$p" >/dev/null 2>&1 && '
+    'exec "$p" %s \'import sys;exec(sys.argv[1])\' "$b" "$m" "$d" "$r" "$@"; done; '
+    'echo "$m error no python"' % _FLAGS
 )
 
 # Also valid in Python 2 and 3.0 to 3.7, which only get as far as `too old`. The empty entry of

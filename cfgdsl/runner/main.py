@@ -8,10 +8,16 @@ import sys
 from . import cache, facts, morefacts, wire
 from .accounts import Accounts
 from .channel import Channel
+from .checks import check
+from .contents import Contents
+from .execute import Execution
 from .lean import signal
+from .ops import Workshop
 from .paths import Root
 from .pool import Pool
 from .probes import Inquiry
+from .schedule import Schedule
+from .state import Journal, StateError, open_state
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,7 +40,7 @@ def main(root: str, fresh: tuple[str, str, dict[str, CodeType]] | None = None) -
         channel.flush()
         if fresh is not None:
             cache.store(*fresh)
-        _converse(channel, Runner(root))
+        _converse(channel, Runner(channel, root))
     except wire.WireError as error:
         channel.send({"is": "refused", "why": str(error)})
         channel.flush()
@@ -69,9 +75,9 @@ def _converse(channel: Channel, runner: Runner) -> None:
         if message.get("do") == "bye":
             return
         try:
-            wire.check(wire.MESSAGES, message.get("do"), message)
-            channel.send(runner.carry_out(message))
-        except (wire.WireError, RecursionError) as error:
+            check(wire.MESSAGES, message.get("do"), message)
+            runner.carry_out(message)
+        except (wire.WireError, StateError, RecursionError) as error:
             channel.send({"is": "refused", "why": str(error)})
         channel.flush()
 
@@ -79,20 +85,25 @@ def _converse(channel: Channel, runner: Runner) -> None:
 class Runner:
     """What lasts from message to message."""
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, channel: Channel, root: str) -> None:
+        self._channel = channel
         self._root = Root(root)
         self._accounts = Accounts()
 
-    def carry_out(self, message: dict[str, Any]) -> dict[str, Any]:
-        """Do what a valid message says; the message that answers it."""
+    def carry_out(self, message: dict[str, Any]) -> None:
+        """Do what a valid message says, and answer it; WireError or StateError: it is refused."""
+        self._accounts.forget()
         if message["do"] == "facts":
-            return {"is": "facts", "facts": morefacts.costly()}
-        if message["do"] == "probe":
-            return {"is": "answers", "answers": self._probe(message["probes"])}
-        raise wire.WireError("%r: nothing is being executed" % message["do"])
+            self._channel.send({"is": "facts", "facts": morefacts.costly()})
+        elif message["do"] == "probe":
+            self._channel.send({"is": "answers", "answers": self._probe(message["probes"])})
+        elif message["do"] == "execute":
+            self._execute(message)
+        elif message["do"] == "resolve":
+            raise wire.WireError("nothing is being executed")
+        # `stop`: everything has ended already
 
     def _probe(self, probes: list[dict[str, Any]]) -> list[Any]:
-        self._accounts.forget()
         with Pool(self._accounts) as pool:
             inquiry = Inquiry(probes, self._root, self._accounts, pool)
             while not inquiry.answered:
@@ -100,3 +111,54 @@ class Runner:
                 if pool.signalled:
                     sys.exit(143)
             return inquiry.answers()
+
+    def _execute(self, message: dict[str, Any]) -> None:
+        schedule = Schedule(message["steps"])
+        folder = open_state(self._root, message.get("project"))
+        try:
+            journal = Journal(folder, message["run"])
+            try:
+                journal.note("begin")
+                self._with_contents(message, folder, schedule, journal)
+                journal.note("end")
+            finally:
+                journal.close()
+        finally:
+            os.close(folder)
+
+    def _with_contents(
+        self, message: dict[str, Any], folder: int, schedule: Schedule, journal: Journal
+    ) -> None:
+        """Receive what is announced, then execute."""
+        try:
+            journal.flush()
+            contents = Contents(message.get("contents") or [], folder)
+        except OSError as error:
+            raise StateError("cannot keep the record: %s" % error.strerror) from None
+        try:
+            stopped = self._receive(contents)
+            if not self._channel.ended:
+                shop = Workshop(self._root, self._accounts, contents)
+                Execution(schedule, self._channel, shop, journal).run(stopped)
+                self._channel.send({"is": "finished"})
+        finally:
+            contents.close()
+
+    def _receive(self, contents: Contents) -> bool:
+        """Wait for all contents, or the end of the stream; whether a `stop` came meanwhile."""
+        stopped = False
+        while not contents.complete:
+            frame = self._channel.next()
+            if frame is None:
+                break
+            kind, payload = frame
+            if kind == wire.BLOB_FRAME:
+                try:
+                    contents.add(payload)
+                except OSError as error:
+                    raise StateError("cannot keep the contents: %s" % error.strerror) from None
+            elif wire.decode(payload).get("do") == "stop":
+                stopped = True
+            else:
+                raise wire.WireError("a message between the contents")
+        return stopped

@@ -76,7 +76,7 @@ class Running:
 
 
 class Pool:
-    """Runs commands, at most `limit` at once, and watches them together.
+    """Runs commands, at most `limit` at once and as many urgent ones, and watches them together.
 
     It is a context. Within, SIGCHLD wakes `pump`, and SIGTERM and SIGHUP are noted in `signalled`
     instead of ending the runner in the middle of something; at its end nothing it started is left.
@@ -85,7 +85,7 @@ class Pool:
     def __init__(self, accounts: Accounts, limit: int | None = None) -> None:
         self._accounts = accounts
         self._limit = limit or max(4, 2 * (os.cpu_count() or 1))
-        self._waiting: list[Running] = []
+        self._waiting: dict[bool, list[Running]] = {True: [], False: []}
         self._running: list[Running] = []
         self._ended: list[Running] = []
         self._by_fd: dict[int, tuple[Running, str]] = {}
@@ -119,7 +119,7 @@ class Pool:
             self.signalled.add(number)
 
     def __len__(self) -> int:
-        return len(self._running) + len(self._waiting) + len(self._ended)
+        return len(self._running) + sum(map(len, self._waiting.values())) + len(self._ended)
 
     def watch(self, fd: int) -> None:
         """Have `pump` say when `fd` can be read."""
@@ -136,7 +136,7 @@ class Pool:
         heard: Callable[[str, bytes], None] | None = None,
     ) -> None:
         """Run `command` when there is room; `pump` will call `heard` and, at its end, `done`."""
-        self._waiting.append(Running(command, done, heard))
+        self._waiting[command.urgent].append(Running(command, done, heard))
         self._fill()
 
     def pump(self, timeout: float | None = None) -> set[int]:
@@ -162,10 +162,11 @@ class Pool:
 
     def kill(self, why: str, grace: float | None = None) -> None:
         """End all commands: those that wait never start, the others have `grace` seconds."""
-        for running in self._waiting:
-            running.error = why
-        self._ended += self._waiting
-        self._waiting = []
+        for waiting in self._waiting.values():
+            for running in waiting:
+                running.error = why
+            self._ended += waiting
+            waiting.clear()
         for running in self._running:
             self._end(running, why, GRACE if grace is None else grace)
 
@@ -180,8 +181,11 @@ class Pool:
         return None if timeout is None else int(timeout * 1000) + 1
 
     def _fill(self) -> None:
-        while self._waiting and len(self._running) < self._limit:
-            self._start(self._waiting.pop(0))
+        for urgent, waiting in self._waiting.items():
+            room = self._limit - sum(r.command.urgent is urgent for r in self._running)
+            while waiting and room > 0:
+                self._start(waiting.pop(0))
+                room -= 1
 
     def _start(self, running: Running) -> None:
         try:

@@ -116,7 +116,8 @@ class Inquiry:
     def _query(self, group: list[tuple[str, Probe]]) -> None:
         items = [probe["item"] for _, probe in group]
         probe = group[0][1]
-        command = Command([*probe["argv"], *items], timeout=TIMEOUT, limit=_QUERY_OUTPUT)
+        argv = [*probe["argv"], *items]
+        command = Command(argv, timeout=TIMEOUT, limit=_QUERY_OUTPUT, urgent=True)
 
         def done(running: Running) -> None:
             self._open -= 1
@@ -141,6 +142,7 @@ class Inquiry:
             stdin=probe.get("stdin"),
             timeout=probe.get("timeout") or TIMEOUT,
             limit=_RUN_OUTPUT,
+            urgent=True,
         )
 
         def done(running: Running) -> None:

@@ -25,7 +25,10 @@ class StartError(Exception):
 
 
 class Command:
-    """What to run. Of each output `limit` bytes are kept: the first, or with `tail` the last."""
+    """What to run. Of each output `limit` bytes are kept: the first, or with `tail` the last.
+
+    `urgent`: quick, and others wait for it; it does not wait for commands that are not.
+    """
 
     def __init__(
         self,
@@ -38,6 +41,7 @@ class Command:
         timeout: float | None = None,
         limit: int = 1024 * 1024,
         tail: bool = False,
+        urgent: bool = False,
     ) -> None:
         self.argv = argv
         self.cwd = cwd or "/"
@@ -47,6 +51,7 @@ class Command:
         self.timeout = timeout
         self.limit = limit
         self.tail = tail
+        self.urgent = urgent
 
 
 def spawn(command: Command, accounts: Accounts) -> tuple[int, int, int]:

@@ -13,7 +13,7 @@ Messages, controller to runner
     ``{"do": "probe", "probes": [...]}``: answers to all probes, in order.
     ``{"do": "execute", "run": ID, "project": NAME, "steps": [...], "contents": [[sha256, size]]}``:
     followed by the ``B`` frames of the contents; execution starts when all have arrived.
-    ``{"do": "resolve", "steps": {ID: {"ops": [...], "want": D} | {"done": OUTCOME, "detail": D}}}``:
+    ``{"do": "resolve", "steps": {ID: {"ops": [...], "want": D}, ID: {"done": OUTCOME, ...}}}``:
     the controller's decision on steps that the runner has reported as ``observed``.
     ``{"do": "stop"}``: start no further step, let what runs end (a second one kills it).
     ``{"do": "bye"}``: end (as does the end of the stream).
@@ -37,7 +37,7 @@ from .lean import dumps, loads, sha256
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
 PROTOCOL = 1
@@ -141,6 +141,10 @@ MESSAGES = {
 }
 
 
+# The controller's decision on one step, in `resolve`: what to do, or how it ended.
+DECISION = ("ops?", "want?", "done?", "detail?")
+
+
 class WireError(Exception):
     """What came over the wire is not what the protocol allows."""
 
@@ -183,25 +187,6 @@ def parse_head(head: bytes, limit: int = MAX_MESSAGE) -> tuple[int, bytes]:
     return length, kind
 
 
-def read_frame(
-    read_exactly: Callable[[int], bytes], limit: int = MAX_MESSAGE
-) -> tuple[bytes, bytes] | None:
-    """The next (kind, payload), or None at the end of the stream.
-
-    `read_exactly(n)` returns n bytes, fewer only when the stream ends.
-    """
-    head = read_exactly(HEAD_SIZE)
-    if not head:
-        return None
-    if len(head) < HEAD_SIZE:
-        raise WireError("the stream ended inside a frame")
-    length, kind = parse_head(head, limit)
-    payload = read_exactly(length)
-    if len(payload) < length:
-        raise WireError("the stream ended inside a frame")
-    return kind, payload
-
-
 def decode(payload: bytes) -> dict[str, Any]:
     """The message in a JSON frame: an object, or WireError."""
     try:
@@ -211,132 +196,3 @@ def decode(payload: bytes) -> dict[str, Any]:
     if not isinstance(message, dict):
         raise WireError("a message must be a JSON object")
     return message
-
-
-def check(table: Mapping[str, Sequence[str]], kind: object, fields: Mapping[str, Any]) -> None:
-    """Raise WireError unless `fields` (a mapping) fit the entry `kind` of a table above."""
-    spec = table.get(kind) if isinstance(kind, str) else None
-    if spec is None:
-        raise WireError("unknown kind %r" % (kind,))
-    known = {name.rstrip("?"): name.endswith("?") for name in spec}
-    for name, value in fields.items():
-        if name in ("kind", "do"):
-            continue
-        if name not in known:
-            raise WireError("%s: unknown field %r" % (kind, name))
-        if not (value is None and known[name]) and not _FIELDS[name](value):
-            raise WireError("%s: the field %r may not be %.80r" % (kind, name, value))
-    missing = [name for name, optional in known.items() if not optional and name not in fields]
-    if missing:
-        raise WireError("%s: missing fields %s" % (kind, missing))
-
-
-def _is_text(value: object) -> bool:
-    """Text that a path or an argument can hold."""
-    if not isinstance(value, str) or "\0" in value:
-        return False
-    try:
-        value.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _is_path(value: object) -> bool:
-    return _is_text(value) and str(value).startswith("/")
-
-
-def _is_flag(value: object) -> bool:
-    return isinstance(value, bool)
-
-
-def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
-
-
-def _is_mode(value: object) -> bool:
-    return _is_count(value) and isinstance(value, int) and value <= 0o7777
-
-
-def _is_seconds(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0
-
-
-def _is_sha256(value: object) -> bool:
-    return isinstance(value, str) and len(value) == 64 and not value.strip("0123456789abcdef")
-
-
-def _is_texts(value: object) -> bool:
-    return isinstance(value, list) and all(map(_is_text, value))
-
-
-def _is_argv(value: object) -> bool:
-    return _is_texts(value) and bool(value)
-
-
-def _is_environment(value: object) -> bool:
-    return isinstance(value, dict) and all(
-        _is_text(k) and _is_text(v) and k and "=" not in k for k, v in value.items()
-    )
-
-
-def _is_codes(value: object) -> bool:
-    return isinstance(value, list) and bool(value) and all(map(_is_count, value))
-
-
-def _is_probe(value: object) -> bool:
-    if not isinstance(value, dict):
-        return False
-    check(PROBES, value.get("kind"), value)
-    return True
-
-
-def _is_probes(value: object) -> bool:
-    return isinstance(value, list) and all(map(_is_probe, value))
-
-
-def _is_op(value: object) -> bool:
-    if not isinstance(value, dict):
-        return False
-    check(OPS, value.get("kind"), value)
-    return True
-
-
-def _is_ops(value: object) -> bool:
-    return isinstance(value, list) and all(map(_is_op, value))
-
-
-def _is_steps(value: object) -> bool:
-    """The steps to execute (a list), or what the controller decided on some (by id)."""
-    if isinstance(value, dict):
-        return all(isinstance(decision, dict) for decision in value.values())
-    if not isinstance(value, list):
-        return False
-    for step in value:
-        if not isinstance(step, dict):
-            return False
-        check({"step": STEP}, "step", step)
-    return True
-
-
-def _is_contents(value: object) -> bool:
-    return isinstance(value, list) and all(
-        isinstance(entry, list) and len(entry) == 2 and _is_sha256(entry[0]) and _is_count(entry[1])
-        for entry in value
-    )
-
-
-# What a field may hold, wherever it occurs. A field's name means the same thing everywhere.
-_FIELDS = {
-    "absent": _is_text, "after": _is_texts, "always": _is_flag, "argv": _is_argv,
-    "before": _is_text, "causes": _is_texts, "contents": _is_contents, "cwd": _is_path,
-    "env": _is_environment, "fields": _is_texts, "follow": _is_flag, "group": _is_text,
-    "id": _is_text, "item": _is_text, "items": _is_texts, "key": _is_text, "locks": _is_texts,
-    "mode": _is_mode, "name": _is_text, "ok": _is_codes, "ops": _is_ops, "owner": _is_text,
-    "parents": _is_flag, "path": _is_path, "probes": _is_probes, "project": _is_text,
-    "recursive": _is_flag, "refresh": _is_flag, "retries": _is_count, "run": _is_text,
-    "separator": _is_text, "sha256": _is_sha256, "size": _is_count, "split": _is_text,
-    "stdin": lambda value: isinstance(value, str), "steps": _is_steps, "timeout": _is_seconds,
-    "to": _is_text, "unless": _is_text, "up_to": _is_count, "user": _is_text,
-    "validate": _is_argv, "want": _is_text, "when": _is_probe,
-}  # fmt: skip

@@ -1,0 +1,291 @@
+"""What each op does. An op states the final state of something, and makes it so.
+
+An op is a generator: it yields the commands that it needs, is sent what became of each, and raises
+`OpError` or `OSError` when it cannot do its work. Everything else about commands, their limits and
+their end is the caller's; closing the generator in the middle leaves no temp file behind.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from .paths import Place, explain
+from .process import Command
+from .trees import remove_tree
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+    from typing import Any
+
+    from .accounts import Accounts
+    from .contents import Contents
+    from .paths import Root
+    from .pool import Running
+
+    Op = dict[str, Any]
+    Work = Generator[Command, Running, None]
+
+TEMP = ".cfgdsl-%s.tmp"
+"""How temp files are called, so that whoever finds one knows whose it is."""
+
+_TAIL = 8 * 1024  # bytes of a command's output that are kept for the report
+
+
+class OpError(Exception):
+    """An op could not be done; `detail` is what the event reports."""
+
+    def __init__(self, error: str, **detail: Any) -> None:
+        super().__init__(error)
+        self.detail = {"error": error, **detail}
+
+
+class Workshop:
+    """What ops work with."""
+
+    def __init__(self, root: Root, accounts: Accounts, contents: Contents) -> None:
+        self.root = root
+        self.accounts = accounts
+        self.contents = contents
+        self._changed: dict[tuple[int, int], int] = {}
+
+    def changed_folder(self, place: Place) -> None:
+        """The folder has a new entry, or one less: `sync` makes that durable."""
+        status = os.fstat(place.fd)
+        key = (status.st_dev, status.st_ino)
+        if key not in self._changed:
+            flags = os.O_RDONLY | os.O_DIRECTORY
+            try:
+                self._changed[key] = os.open(".", flags, dir_fd=place.fd)
+            except PermissionError:  # may be written to and searched, but not read: no fsync
+                return
+        if len(self._changed) > 100:
+            self.sync()
+
+    def sync(self) -> None:
+        """One fsync for each changed folder, however much has changed in it."""
+        changed, self._changed = self._changed, {}
+        for fd in changed.values():
+            try:
+                os.fsync(fd)
+            finally:
+                os.close(fd)
+
+
+def perform(op: Op, shop: Workshop) -> Work:
+    """Do one op."""
+    try:
+        yield from _DO[op["kind"]](op, shop)
+    except OSError as error:
+        raise OpError(explain(error, op.get("path", "/"))) from None
+    except LookupError as error:  # no such user or group
+        raise OpError("%s: %s" % (error, op.get("path", "/"))) from None
+
+
+def _put(op: Op, shop: Workshop) -> Work:
+    path = op["path"]
+    if op["sha256"] not in shop.contents:
+        raise OpError("its content was not sent: %s" % path)
+    with shop.root.locate(path, bool(op.get("follow"))) as place:
+        old = place.find()
+        if old is not None and not (stat.S_ISREG(old.st_mode) or stat.S_ISLNK(old.st_mode)):
+            raise OpError("%s is in the way: %s" % (_kind(old), path))
+        kept = old if old is not None and stat.S_ISREG(old.st_mode) else None
+        uid, gid = _owner(op, shop, kept)
+        mode = op.get("mode")
+        if mode is None:
+            mode = 0o644 if kept is None else stat.S_IMODE(kept.st_mode)
+        temp = TEMP % os.urandom(8).hex()
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+        fd = os.open(temp, flags, 0o600, dir_fd=place.fd)
+        try:
+            shop.contents.write_to(op["sha256"], fd)
+            _set(fd, os.fstat(fd), uid, gid, mode)
+            if op.get("validate"):
+                yield from _validate(op["validate"], place, temp, shop)
+            os.fsync(fd)
+            os.rename(temp, place.name, src_dir_fd=place.fd, dst_dir_fd=place.fd)
+        except BaseException:  # GeneratorExit too: the run was stopped
+            os.unlink(temp, dir_fd=place.fd)
+            raise
+        finally:
+            os.close(fd)
+        shop.changed_folder(place)
+
+
+def _validate(argv: list[str], place: Place, temp: str, shop: Workshop) -> Work:
+    folder = os.readlink("/proc/self/fd/%d" % place.fd)
+    path = os.path.join(folder, temp)
+    yield from _command(Command([arg.replace("%s", path) for arg in argv]), [0], shop)
+
+
+def _mkdir(op: Op, shop: Workshop) -> Work:
+    if op.get("parents"):
+        _make_parents(op["path"], shop)
+    with shop.root.locate(op["path"]) as place:
+        old = place.find()
+        if old is not None and not stat.S_ISDIR(old.st_mode):
+            raise OpError("%s is in the way: %s" % (_kind(old), op["path"]))
+        uid, gid = _owner(op, shop, None)
+        if old is not None:
+            _set_at(place, old, uid, gid, op.get("mode"))
+            return
+        os.mkdir(place.name, 0o700, dir_fd=place.fd)
+        try:
+            mode = op.get("mode")
+            _set_at(place, place.lstat(), uid, gid, 0o755 if mode is None else mode)
+        except BaseException:
+            os.rmdir(place.name, dir_fd=place.fd)
+            raise
+        shop.changed_folder(place)
+    yield from ()
+
+
+def _make_parents(path: str, shop: Workshop) -> None:
+    parent = ""
+    for part in path.split("/")[1:-1]:
+        parent += "/" + part
+        with shop.root.locate(parent, follow=True) as place:
+            if place.find() is None:
+                os.mkdir(place.name, 0o700, dir_fd=place.fd)
+                _set_at(place, place.lstat(), -1, -1, 0o755)
+                shop.changed_folder(place)
+
+
+def _link(op: Op, shop: Workshop) -> Work:
+    with shop.root.locate(op["path"]) as place:
+        old = place.find()
+        if old is not None and not stat.S_ISLNK(old.st_mode):
+            raise OpError("%s is in the way: %s" % (_kind(old), op["path"]))
+        uid, gid = _owner(op, shop, old)
+        temp = TEMP % os.urandom(8).hex()
+        os.symlink(op["to"], temp, dir_fd=place.fd)
+        try:
+            new = os.stat(temp, dir_fd=place.fd, follow_symlinks=False)
+            if (uid, gid) != (-1, -1) and (uid, gid) != (new.st_uid, new.st_gid):
+                os.chown(temp, uid, gid, dir_fd=place.fd, follow_symlinks=False)
+            os.rename(temp, place.name, src_dir_fd=place.fd, dst_dir_fd=place.fd)
+        except BaseException:
+            os.unlink(temp, dir_fd=place.fd)
+            raise
+        shop.changed_folder(place)
+    yield from ()
+
+
+def _set_attrs(op: Op, shop: Workshop) -> Work:
+    with shop.root.locate(op["path"]) as place:
+        uid, gid = _owner(op, shop, None)
+        _set_at(place, place.lstat(), uid, gid, op.get("mode"))
+    yield from ()
+
+
+def _remove(op: Op, shop: Workshop) -> Work:
+    with shop.root.locate(op["path"]) as place:
+        old = place.find()
+        if old is None:
+            return
+        if place.name == ".":
+            raise OpError("the root cannot be removed: %s" % op["path"])
+        if not stat.S_ISDIR(old.st_mode):
+            os.unlink(place.name, dir_fd=place.fd)
+        elif op.get("recursive"):
+            remove_tree(place)
+        else:
+            os.rmdir(place.name, dir_fd=place.fd)
+        shop.changed_folder(place)
+    yield from ()
+
+
+def _run(op: Op, shop: Workshop) -> Work:
+    command = Command(
+        op["argv"] + (op.get("items") or []),
+        cwd=op.get("cwd"),
+        env=op.get("env"),
+        user=op.get("user"),
+        stdin=op.get("stdin"),
+        timeout=op.get("timeout"),
+    )
+    try:
+        yield from _command(command, op.get("ok") or [0], shop)
+    finally:
+        shop.accounts.forget()
+
+
+def _command(command: Command, ok: list[int], shop: Workshop) -> Work:
+    """Run a command; OpError with all that one needs to know when it does not end well."""
+    if not shop.root.whole:
+        raise OpError("needs a whole system: this target is the directory %s" % shop.root.path)
+    command.limit, command.tail = _TAIL, True
+    ran = yield command
+    if ran.error is None and ran.exit in ok:
+        return
+    how = "killed by signal %d" if ran.exit is not None and ran.exit < 0 else "exit status %d"
+    raise OpError(
+        ran.error or how % abs(ran.exit or 0),
+        argv=command.argv,
+        exit=ran.exit,
+        stdout=ran.stdout.text(),
+        stderr=ran.stderr.text(),
+    )
+
+
+_DO: dict[str, Callable[[Op, Workshop], Work]] = {
+    "put": _put,
+    "mkdir": _mkdir,
+    "link": _link,
+    "set_attrs": _set_attrs,
+    "remove": _remove,
+    "run": _run,
+}
+
+
+def _kind(status: os.stat_result) -> str:
+    if stat.S_ISDIR(status.st_mode):
+        return "a directory"
+    if stat.S_ISREG(status.st_mode):
+        return "a file"
+    return "a link" if stat.S_ISLNK(status.st_mode) else "a device, pipe or socket"
+
+
+def _owner(op: Op, shop: Workshop, kept: os.stat_result | None) -> tuple[int, int]:
+    """The final owner and group as numbers; -1: whatever it is."""
+    owner, group = op.get("owner"), op.get("group")
+    uid, gid = (kept.st_uid, kept.st_gid) if kept is not None else (-1, -1)
+    return (
+        uid if owner is None else shop.accounts.uid(owner),
+        gid if group is None else shop.accounts.gid(group),
+    )
+
+
+def _set_at(place: Place, status: os.stat_result, uid: int, gid: int, mode: int | None) -> None:
+    """Set owner, group and mode of what `status` was taken of; of a link, owner and group."""
+    if stat.S_ISLNK(status.st_mode):
+        if mode is not None:
+            raise OpError("a link has no mode of its own: %s" % place.path)
+        if uid != -1 or gid != -1:
+            os.chown(place.name, uid, gid, dir_fd=place.fd, follow_symlinks=False)
+        return
+    # O_PATH opens anything (a device, a pipe, a file without read permission) without side effects;
+    # but what it opens can only be changed by its name in /proc.
+    fd = os.open(place.name, os.O_PATH | os.O_NOFOLLOW, dir_fd=place.fd)
+    try:
+        now = os.fstat(fd)
+        if stat.S_IFMT(now.st_mode) != stat.S_IFMT(status.st_mode):
+            raise OpError("it was replaced meanwhile: %s" % place.path)
+        _set("/proc/self/fd/%d" % fd, now, uid, gid, mode)
+    finally:
+        os.close(fd)
+
+
+def _set(target: int | str, now: os.stat_result, uid: int, gid: int, mode: int | None) -> None:
+    """Owner before mode: a change of the owner takes away setuid and setgid (chown(2))."""
+    uid = now.st_uid if uid == -1 else uid
+    gid = now.st_gid if gid == -1 else gid
+    if mode is None:
+        mode = stat.S_IMODE(now.st_mode)
+    if (uid, gid) != (now.st_uid, now.st_gid):
+        os.chown(target, uid, gid)
+        os.chmod(target, mode)
+    elif mode != stat.S_IMODE(now.st_mode):
+        os.chmod(target, mode)
