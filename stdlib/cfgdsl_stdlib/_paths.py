@@ -23,15 +23,16 @@ def parent(path: str) -> probes.Stat:
     return probes.Stat(posixpath.dirname(path), follow=True)
 
 
-def footprint(thing: Owned, *, reads: tuple[str, ...] = ()) -> Footprint:
+def footprint(
+    thing: Owned, *, reads: tuple[str, ...] = (), makes_parents: bool = False
+) -> Footprint:
     """Writes its path; comes after its folders, its owner and its group."""
+    folder = (keys.path(posixpath.dirname(thing.path)), parent(thing.path))
     return Footprint(
         writes=(keys.path(thing.path),),
         reads=(*keys.parents(thing.path), *(key for key, _ in _accounts(thing)), *reads),
-        awaits=(
-            (keys.path(posixpath.dirname(thing.path)), parent(thing.path)),
-            *_accounts(thing),
-        ),
+        awaits=(*(() if makes_parents else (folder,)), *_accounts(thing)),
+        brings=makes_parents,
     )
 
 

@@ -17,7 +17,6 @@ from cfgdsl import (
     Resource,
     field,
     key,
-    keys,
     ops,
     probes,
     resource,
@@ -59,14 +58,11 @@ class Directory(Resource):
         return {}
 
     def footprint(self) -> Footprint:
-        """Writes its path, after its folders, owner and group."""
-        own = _paths.footprint(self)
-        if not self.parents:
-            return own
-        folders = [key.removeprefix("path:") for key in keys.parents(self.path)]
-        above = tuple((keys.path(f), probes.Stat(f, follow=True)) for f in folders)
-        awaits = tuple(dict.fromkeys((*own.awaits, *above)))
-        return Footprint(writes=own.writes, reads=own.reads, awaits=awaits)
+        """Writes its path, after its folders, owner and group.
+
+        With `parents` it waits for no folder, and brings those that it makes on the way.
+        """
+        return _paths.footprint(self, makes_parents=self.parents)
 
     def probes(self) -> tuple[Probe, ...]:
         """What is there, and whether its folder is.
