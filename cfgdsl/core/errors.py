@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 import attrs
 
 from cfgdsl.core.origin import Origin
+from cfgdsl.core.secret import redact
 
 
 @attrs.frozen(kw_only=True)
@@ -30,7 +31,7 @@ class Diagnostic:
     def __str__(self) -> str:
         head = f"{self.address}: {self.summary}" if self.address else self.summary
         below = [*self.detail.splitlines(), *(f"at {o}" for o in self.origins), self.hint]
-        return "\n".join([head, *(f"  {line}" for line in below if line)])
+        return redact("\n".join([head, *(f"  {line}" for line in below if line)]))
 
 
 class CfgdslError(Exception):

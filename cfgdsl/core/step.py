@@ -1,0 +1,225 @@
+"""What one host needs: each change as it will be executed, and how people read it in JSON."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from cfgdsl.core.content import Content
+from cfgdsl.core.diff import CREATE, DELETE, UPDATE, FieldChange
+from cfgdsl.core.errors import Diagnostic
+from cfgdsl.core.ops import Op, Put
+from cfgdsl.core.origin import Origin
+from cfgdsl.core.output import Output
+from cfgdsl.core.probes import Probe, Unknown
+from cfgdsl.core.secret import redact
+
+
+@attrs.frozen(kw_only=True)
+class Step:
+    """One change as it will be executed."""
+
+    id: int
+    """Its number within the host's plan."""
+    host: str
+    identity: str
+    """``file:/etc/motd``; of a refresh ``service:nginx.service#restart``."""
+    action: str
+    """`create`, `update`, `delete`, `run`, `restart`, `reload`, ..."""
+    reason: str
+    """Why it changes, in words."""
+    causes: tuple[str, ...] = ()
+    """The changes that lead to this one, nearest first, by identity."""
+    fields: tuple[FieldChange, ...] = ()
+    probes: tuple[Probe, ...] = ()
+    ops: tuple[Op, ...] | None = ()
+    """What is done; None: an open step, decided during the run from what is found then."""
+    before: str | None = attrs.field(default=None, repr=False)
+    """Digest of the answers that the ops were planned from; None: any."""
+    want: str | None = attrs.field(default=None, repr=False)
+    """Digest of the answers afterwards; None: judged by observing."""
+    after: tuple[int, ...] = ()
+    """Steps that must have ended well before."""
+    triggers: tuple[int, ...] = ()
+    """For a refresh: due when one of these changed."""
+    locks: tuple[str, ...] = ()
+    retries: int = 0
+    timeout: float | None = None
+    possible: bool = False
+    """Whether it may turn out to be unneeded."""
+    always: bool = False
+    """A command that runs each time; listed, but no change."""
+    refresh: bool = False
+    origin: Origin
+    component: str = ""
+    tags: tuple[str, ...] = ()
+
+    @property
+    def address(self) -> str:
+        """``web1/file:/etc/motd``."""
+        return f"{self.host}/{self.identity}"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it hangs on something that only the run brings."""
+        return self.ops is None
+
+    def to_json(self) -> dict[str, Any]:
+        """The step as JSON: secrets by reference, and no digest that one could be guessed from."""
+        secret = self._holds_secret
+        return {
+            "id": self.id,
+            "identity": self.identity,
+            "action": self.action,
+            "reason": self.reason,
+            "causes": list(self.causes),
+            "changes": [
+                {"field": c.name, "before": shown(c.before), "after": shown(c.after)}
+                for c in self.fields
+            ],
+            "probes": [_guarded(probe.to_json(), secret=secret) for probe in self.probes],
+            "ops": None
+            if self.ops is None
+            else [_guarded(op.to_json(), secret=secret) for op in self.ops],
+            "planned_from": None if secret else self.before,
+            "wanted": None if secret else self.want,
+            "after": list(self.after),
+            "triggers": list(self.triggers),
+            "locks": list(self.locks),
+            "retries": self.retries,
+            "timeout": self.timeout,
+            "possible": self.possible,
+            "always": self.always,
+            "refresh": self.refresh,
+            "origin": origin_to_json(self.origin),
+            "component": self.component,
+            "tags": list(self.tags),
+        }
+
+    @property
+    def _holds_secret(self) -> bool:
+        contents = (
+            *(value for c in self.fields for value in (c.before, c.after)),
+            *(op.content for op in self.ops or () if isinstance(op, Put)),
+        )
+        return any(isinstance(value, Content) and value.secret for value in contents)
+
+
+def _guarded(data: dict[str, Any], *, secret: bool) -> dict[str, Any]:
+    """A probe or an op without the digests that stand for a secret content."""
+    if not secret:
+        return data
+    return {k: v for k, v in data.items() if k not in {"sha256", "size", "unless"}}
+
+
+def shown(value: Any) -> Any:
+    """A field value as JSON that people may see.
+
+    >>> shown(("adm", "sudo"))
+    ['adm', 'sudo']
+    """
+    match value:
+        case None | bool() | int() | float():
+            found: Any = value
+        case Content(secret=True):
+            found = {"secret": True}
+        case Content():
+            found = {"sha256": value.sha256, "size": value.size, "text": value.text}
+        case Output() | Unknown():
+            found = {"known": "after apply"}
+        case tuple():
+            found = [shown(item) for item in value]
+        case _:
+            found = redact(str(value))
+    return found
+
+
+def origin_to_json(origin: Origin) -> dict[str, Any]:
+    """A line of the user's code as JSON."""
+    return {"file": origin.file, "line": origin.line, "function": origin.function}
+
+
+@attrs.frozen(kw_only=True)
+class Skip:
+    """A resource that is left alone because its condition is false."""
+
+    identity: str
+    condition: str
+    origin: Origin
+
+
+@attrs.frozen(kw_only=True)
+class HostPlan:
+    """What one host needs."""
+
+    host: str
+    machine_id: str | None = None
+    steps: tuple[Step, ...] = ()
+    """In an order that respects their edges."""
+    unchanged: int = 0
+    skipped: tuple[Skip, ...] = ()
+    notes: tuple[Diagnostic, ...] = ()
+    """What the user should know: unknown versions, commands that may change more."""
+    bootstrap: bool = False
+    """Whether these steps only bring a Python; after them, the host is planned anew."""
+    problems: tuple[Diagnostic, ...] = ()
+    """Why this host cannot be planned; then it has no steps."""
+    _by_identity: Mapping[str, Step] = attrs.field(init=False, repr=False, eq=False)
+
+    @_by_identity.default
+    def _index(self) -> dict[str, Step]:
+        return {step.identity: step for step in reversed(self.steps)}
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is to be changed; `always` commands are no change."""
+        return not self.problems and all(step.always for step in self.steps)
+
+    def __getitem__(self, identity: str) -> Step:
+        return self._by_identity[identity]
+
+    def __contains__(self, identity: object) -> bool:
+        return identity in self._by_identity
+
+    def to_json(self) -> dict[str, Any]:
+        """The host's part of the plan's document."""
+        return {
+            "host": self.host,
+            "machine_id": self.machine_id,
+            "steps": [step.to_json() for step in self.steps],
+            "unchanged": self.unchanged,
+            "bootstrap": self.bootstrap,
+            "skipped": [
+                {
+                    "identity": skip.identity,
+                    "condition": redact(skip.condition),
+                    "origin": origin_to_json(skip.origin),
+                }
+                for skip in self.skipped
+            ],
+            "notes": [diagnostic_to_json(d) for d in self.notes],
+            "problems": [diagnostic_to_json(d) for d in self.problems],
+        }
+
+
+def diagnostic_to_json(diagnostic: Diagnostic) -> dict[str, Any]:
+    """A diagnostic as JSON."""
+    return {
+        "summary": redact(diagnostic.summary),
+        "detail": redact(diagnostic.detail),
+        "hint": redact(diagnostic.hint),
+        "address": redact(diagnostic.address),
+        "origins": [origin_to_json(origin) for origin in diagnostic.origins],
+    }
+
+
+def reason_for(action: str, fields: tuple[FieldChange, ...], kind: str) -> str:
+    """Why a change is needed, in words."""
+    if action == CREATE:
+        return f"the {kind} is not there"
+    if action == DELETE:
+        return "declared absent"
+    if action == UPDATE or fields:
+        names = [change.name for change in fields]
+        return f"{', '.join(names)} {'differs' if len(names) == 1 else 'differ'}"
+    return "its guard does not hold"
