@@ -1,0 +1,40 @@
+"""`cfgdsl plan`."""
+
+from cfgdsl.cli import documents
+from cfgdsl.cli import options as o
+from cfgdsl.cli.exit_codes import DONE, FAILED, PENDING
+from cfgdsl.cli.guard import guarded
+from cfgdsl.cli.opening import Connections, opened, progress_of
+from cfgdsl.cli.render.plan import plan_lines
+from cfgdsl.cli.terminal import Terminal
+
+
+@guarded
+def plan_command(
+    file: o.ConfigFile = o.DEFAULT_FILE,
+    *,
+    limit: o.Limit = None,
+    tags: o.Tags = None,
+    detailed_exitcode: o.DetailedExitcode = False,
+    as_json: o.Json = False,
+    verbose: o.Verbose = False,
+    no_color: o.NoColor = False,
+    parallel: o.Parallel = 50,
+    ssh_config: o.SshConfig = None,
+    accept_new_host_keys: o.AcceptNewHostKeys = False,
+    connect_timeout: o.ConnectTimeout = None,
+) -> int:
+    """Show what apply would change; change nothing."""
+    terminal = Terminal(no_color=no_color, verbose=verbose)
+    connections = Connections(parallel, ssh_config, accept_new_host_keys, connect_timeout)
+    with opened(file, terminal, connections) as project:
+        progress = progress_of("planning", project, limit)
+        with terminal.live(progress.rows, unless=as_json):
+            plan = project.plan(limit=limit, tags=o.split_tags(tags), listen=progress)
+    if as_json:
+        terminal.data(documents.plan_document(plan))
+    else:
+        terminal.show(plan_lines(plan, terminal.view))
+    if not plan.ok:
+        return FAILED
+    return PENDING if detailed_exitcode and not plan.is_empty else DONE

@@ -1,0 +1,44 @@
+"""Opens a configuration for a command, with what the command line says of connections."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import attrs
+
+import cfgdsl
+from cfgdsl.cli.interrupt import ending
+from cfgdsl.cli.progress import Progress
+from cfgdsl.cli.terminal import Terminal
+from cfgdsl.engine.inventory import select
+from cfgdsl.engine.options import Options
+from cfgdsl.engine.project import Project
+
+
+@attrs.frozen
+class Connections:
+    """How hosts are connected to, as the command line has it."""
+
+    parallel: int = 50
+    ssh_config: Path | None = None
+    accept_new_host_keys: bool = False
+    connect_timeout: float | None = None
+
+
+@contextmanager
+def opened(file: Path, terminal: Terminal, connections: Connections) -> Iterator[Project]:
+    """The loaded configuration; its connections are closed afterwards."""
+    options = Options(
+        parallel=connections.parallel,
+        ssh_config=connections.ssh_config,
+        accept_new_host_keys=connections.accept_new_host_keys,
+        connect_timeout=connections.connect_timeout,
+        ask=terminal.ask_secret if terminal.is_interactive else None,
+    )
+    with cfgdsl.load(file, options=options) as project, ending(project.stop):
+        yield project
+
+
+def progress_of(what: str, project: Project, limit: str | None) -> Progress:
+    """Progress over the hosts that `limit` names."""
+    return Progress(what, {host.name: 0 for host in select(project.hosts, limit)})

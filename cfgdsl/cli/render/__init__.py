@@ -1,0 +1,1 @@
+"""Renderings: pure functions from plans, events and results to lines of text."""

@@ -1,0 +1,88 @@
+"""Why one resource comes before another: the shortest way between them, edge by edge."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import attrs
+
+from cfgdsl.cli.render.graph import reason
+from cfgdsl.cli.render.groups import gathered, host_title
+from cfgdsl.cli.text import Line, Span, line, padded, width_of
+from cfgdsl.cli.view import View
+from cfgdsl.core.graph import Edge, Graph
+from cfgdsl.core.order import shortest_path
+
+
+@attrs.frozen
+class Explanation:
+    """The way from one resource to another on one host; no edges: neither waits for the other."""
+
+    first: str
+    second: str
+    reversed: bool = False
+    """The way leads from the second one to the first one."""
+    way: tuple[tuple[str, str, str, str], ...] = ()
+    """Identity, its source line, and kind and reason of the edge to the next."""
+
+    def to_json(self) -> dict[str, Any]:
+        """As one JSON value."""
+        names = ("identity", "origin", "kind", "why")
+        return {
+            "ordered": bool(self.way),
+            "first": self.second if self.reversed else self.first,
+            "second": self.first if self.reversed else self.second,
+            "way": [dict(zip(names, each, strict=True)) for each in self.way],
+        }
+
+
+def explain(graph: Graph, first: str, second: str, view: View) -> Explanation:
+    """Why `first` comes before `second` (identities), or the reverse."""
+    successors = graph.successors()
+    a, b = graph.position[first], graph.position[second]
+    for start, end, turned in ((a, b, False), (b, a, True)):
+        nodes = shortest_path(successors, start, end)
+        if nodes:
+            return Explanation(first, second, turned, tuple(_way(graph, nodes, view)))
+    return Explanation(first, second)
+
+
+def _way(graph: Graph, nodes: list[int], view: View) -> Iterator[tuple[str, str, str, str]]:
+    rank = {"declared": 0, "reference": 1, "inferred": 2}
+    edges: dict[tuple[int, int], Edge] = {}
+    for edge in sorted(graph.edges, key=lambda e: -rank[e.kind]):
+        edges[edge.before, edge.after] = edge  # the user's own word for it wins
+    for number, node in enumerate(nodes):
+        resource = graph.resources[node]
+        last = number == len(nodes) - 1
+        kind, why = ("", "") if last else _named(edges[node, nodes[number + 1]])
+        yield resource.identity, view.where(resource.origin), kind, why
+
+
+def _named(edge: Edge) -> tuple[str, str]:
+    return edge.kind, reason(edge)
+
+
+def why_lines(explanations: Mapping[str, Explanation], view: View) -> Iterator[Line]:
+    """The explanations, hosts with the same one together."""
+    groups = gathered({host: [found] for host, found in explanations.items()})
+    for hosts, (found, *_) in groups.items():
+        yield host_title(hosts, view)
+        yield from _explanation(found)
+        yield ()
+
+
+def _explanation(found: Explanation) -> Iterator[Line]:
+    first, second = found.first, found.second
+    if not found.way:
+        yield line(f"  Neither of {first} and {second} waits for the other.")
+        return
+    if found.reversed:
+        first, second = second, first
+    turned = " (the other way round)" if found.reversed else ""
+    yield line(f"  {first} comes before {second}{turned}:")
+    column = max(width_of(identity) for identity, *_ in found.way)
+    for number, (identity, where, kind, why) in enumerate(found.way):
+        arrow = "→ " if number else "  "
+        yield line("  ", arrow, padded(identity, column), Span(f"  {where}", "dim"))
+        if kind:
+            yield line("      ", Span(f"{kind}: {why}", "dim"))
