@@ -50,7 +50,10 @@ class Contents:
                     self._by_digest[content.sha256] = content
                 if content is not value:
                     found[slot.name] = content
-        return resource.observed(**found) if found else resource
+        if not found:
+            return resource
+        resolved = resource.observed(**found)
+        return resolved.observed(**resolved.complete())  # a secret content changes defaults
 
     def stream(self, sha256: str) -> Iterator[bytes]:
         """The bytes of a content, in pieces."""
