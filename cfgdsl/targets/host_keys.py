@@ -9,7 +9,6 @@ paramiko's own `HostKeys` reads neither markers nor wildcards, hence this reader
 """
 
 import base64
-import binascii
 import fcntl
 import functools
 import hashlib
@@ -182,7 +181,7 @@ def _hash_matches(pattern: str, name: str) -> bool:
         return hmac.compare_digest(
             hmac.digest(base64.b64decode(salt), name.encode(), "sha1"), wanted
         )
-    except (ValueError, binascii.Error):
+    except ValueError:
         return False
 
 
@@ -223,7 +222,7 @@ def _lines(path: Path, lines: Iterable[bytes]) -> Iterator[KnownKey]:
             continue
         try:
             blob = base64.b64decode(words[2], validate=True)
-        except binascii.Error:
+        except ValueError:
             continue
         hashed = words[0].startswith("|")
         names = (words[0],) if hashed else tuple(words[0].lower().split(","))

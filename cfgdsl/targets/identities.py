@@ -4,7 +4,6 @@ An encrypted key whose public half the agent holds is used through the agent, wi
 """
 
 import base64
-import binascii
 import copy
 import os
 import socket
@@ -138,7 +137,7 @@ def _public_blob(path: Path) -> bytes | None:
                     base64.b64decode(b"".join(text.split(b"\n")[1:]).split(b"-")[0])
                 )
             return base64.b64decode(text.split()[1], validate=True)
-        except (binascii.Error, IndexError, ValueError, struct.error):
+        except (IndexError, ValueError, struct.error):
             continue
     return None
 

@@ -31,19 +31,23 @@ Stream = Callable[[str], Iterable[bytes]]
 class Session:
     """A runner that has greeted. One thread drives it; `stop` may come from any.
 
-    `basics` holds the facts that came with the greeting, `traffic` what was said so far.
+    `basics` holds the facts that came with the greeting, `traffic` counts what was said so far,
+    `notices` are for the user: a host key that was accepted and recorded.
     """
 
-    def __init__(self, dialogue: Dialogue, traffic: Traffic, connector: Connector | None) -> None:
+    def __init__(
+        self, dialogue: Dialogue, traffic: Traffic, notices: Sequence[str], owned: Connector | None
+    ) -> None:
         """Not for callers: see `open`."""
         self._host = dialogue.host.name
         self._channel = dialogue.channel
         self._timeouts = dialogue.options.timeouts
-        self._owned = connector
+        self._owned = owned
         self._buffer = bytearray(dialogue.rest())
         self._writing = threading.Lock()
         self._closed = False
         self.traffic = traffic
+        self.notices = tuple(notices)
         greeting = self._receive(self._timeouts.start, inbound.SMALL)
         self.basics = self._checked(inbound.check_ready, greeting)
 
@@ -66,7 +70,7 @@ class Session:
             dialogue = Dialogue.start(connector.open, host, _command(host), options)
             traffic.to_host("start", 0)
             _load(dialogue, traffic)
-            return cls(dialogue, traffic, owned)
+            return cls(dialogue, traffic, connector.notices, owned)
         except BaseException:
             if dialogue is not None:
                 dialogue.channel.close()

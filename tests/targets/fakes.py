@@ -1,5 +1,6 @@
 """A host that says what a test wants, without a process: for what real hosts do not do."""
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -12,6 +13,10 @@ from cfgdsl.targets.options import Options, Timeouts
 from cfgdsl.targets.session import Session
 
 READY: dict[str, Any] = {"is": "ready", "protocol": wire.PROTOCOL, "facts": {"user": "root"}}
+
+
+def host(name: str = "web1", **fields: Any) -> Host[Any]:
+    return Host(name, **fields)
 
 
 @attrs.define
@@ -67,7 +72,7 @@ class FakeConnector:
 
     def open(self, argv: Sequence[str]) -> FakeChannel:
         self.opened.append(list(argv))
-        marker = next(word for word in argv if word.startswith("cfgdsl") and word.isalnum())
+        marker = re.findall(r"\bcfgdsl[0-9a-f]+\b", " ".join(argv))[-1]
         self.channel.says = self.greeting(marker) + self.channel.says
         return self.channel
 
@@ -87,4 +92,4 @@ def options(**fields: Any) -> Options:
 def session(says: bytes, *, ready: dict[str, Any] | None = None, **channel: Any) -> Session:
     """A session with a host that says `says` after its greeting."""
     fake = FakeChannel(frames(ready or READY) + says, **channel)
-    return Session.open(Host("web1"), options(), connector=FakeConnector(fake))
+    return Session.open(host(), options(), connector=FakeConnector(fake))

@@ -179,8 +179,9 @@ def test_no_bytes_whatever_lead_to_another_exception(data: bytes) -> None:
 
 def test_text_from_a_host_cannot_pose_as_a_secret() -> None:
     mark = "\ue000env:HOME\ue001"
-    escaped = raw(b'{"is":"answers","answers":[{"\\uE000env:HOME\\uE001":"\\ue000env:HOME\\ue001"}]}')
-    plain = raw(('{"is":"answers","answers":["%s","{{7*7}}"]}' % mark).encode())
+    answer = rb'{"\uE000env:HOME\uE001":"\ue000env:HOME\ue001"}'
+    escaped = raw(b'{"is":"answers","answers":[' + answer + b"]}")
+    plain = raw(b'{"is":"answers","answers":["' + mark.encode() + b'","{{7*7}}"]}')
     talk = session(escaped + plain)
     assert talk.probe([STAT]) == [{"\ufffdenv:HOME\ufffd": "\ufffdenv:HOME\ufffd"}]
     assert talk.probe([STAT, STAT]) == ["\ufffdenv:HOME\ufffd", "{{7*7}}"]
@@ -249,7 +250,12 @@ def test_a_content_of_another_size_than_announced_stops_before_execution(
 def test_stop_from_another_thread_never_cuts_a_frame() -> None:
     channel = FakeChannel(frames(READY, DONE, FINISHED))
     talk = Session.open(Host("web1"), options(), connector=FakeConnector(channel))
-    stopper = threading.Thread(target=lambda: [talk.stop() for _ in range(200)])
+
+    def stop() -> None:
+        for _ in range(200):
+            talk.stop()
+
+    stopper = threading.Thread(target=stop)
     stopper.start()
     list(talk.execute([STEP], run="r", contents=[(SHA, 2000)], stream=lambda s: [b"x" * 10] * 200))
     stopper.join()

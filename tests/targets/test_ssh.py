@@ -63,7 +63,9 @@ def test_one_connection_and_one_channel_for_a_whole_conversation(start_sshd: Sta
     assert max(talk.traffic.messages) <= 6
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(words=st.lists(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))))
 def test_any_argument_arrives_unchanged(shared: Connector, words: list[str]) -> None:
     expected = "".join(f"{word}\0" for word in ["-", *words]).encode()
@@ -316,8 +318,9 @@ def test_a_server_that_is_no_sshd_is_told(sshd: Sshd) -> None:
     with socket.create_server((ADDRESS, 0)) as web:
         thread = threading.Thread(target=serve)
         thread.start()
-        assert "no SSH handshake" in refusal(sshd.host(port=web.getsockname()[1]), sshd.options()).summary
+        problem = refusal(sshd.host(port=web.getsockname()[1]), sshd.options())
         thread.join()
+    assert "no SSH handshake" in problem.summary
 
 
 def test_a_name_that_does_not_exist_is_told(sshd: Sshd) -> None:
@@ -336,7 +339,7 @@ def test_an_option_like_name_from_the_configuration_is_refused(sshd: Sshd) -> No
 
 
 def test_a_noisy_shell_is_no_obstacle(start_sshd: Start) -> None:
-    command = "ForceCommand echo Welcome; echo to stderr >&2; sh -c \"$SSH_ORIGINAL_COMMAND\""
+    command = 'ForceCommand echo Welcome; echo to stderr >&2; sh -c "$SSH_ORIGINAL_COMMAND"'
     sshd = start_sshd(command)
     with Session.open(sshd.host(), sshd.options()) as talk:
         assert talk.probe([{"kind": "stat", "path": "/"}])[0]["kind"] == "dir"
@@ -379,7 +382,7 @@ def test_a_silent_host_is_noticed_by_keepalive(start_sshd: Start) -> None:
     for child in children:
         os.kill(int(child), 19)
     try:
-        with pytest.raises(ConnectionLost, match="no answer any more|was closed"):
+        with pytest.raises(ConnectionLost, match=r"no answer any more|was closed"):
             talk.probe([{"kind": "run", "argv": ["sleep", "10"]}])
     finally:
         for child in children:
@@ -418,7 +421,7 @@ def test_a_plain_command_tells_its_exit_status_and_output(sshd: Sshd) -> None:
 
 def test_the_system_ssh_is_a_command_prefix_too(sshd: Sshd) -> None:
     prefix = ["ssh", "-F", str(sshd.config()), "-p", str(sshd.port), ADDRESS]
-    host = Host("web1", exec=prefix)
+    host = sshd.host(address=None, port=None, exec=prefix)
     assert says(host, Options(), "printf", "%s|", "it's", "$(id)", "a\nb") == "it's|$(id)|a\nb|"
     with Session.open(host, Options()) as talk:
         assert talk.basics
