@@ -19,7 +19,8 @@ demo = Host.local(str(Path(__file__).parent / "demo"), name="demo")
 
 @configure(demo)
 def site(host: Host) -> None:
-    Directory("/srv/www", parents=True)
+    Directory("/srv")
+    Directory("/srv/www")
     File("/srv/www/index.html", content="<h1>It works</h1>\\n", mode=0o644)
     Symlink("/srv/current", to="/srv/www")
 '''

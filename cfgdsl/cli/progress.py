@@ -89,24 +89,26 @@ class Progress:
             busiest = sorted(busy, key=lambda item: item[1].done - item[1].total)
             most = max(1, min(_MOST_ROWS, height // 3))
             chosen = {name for name, _ in busiest[:most]}
+            shown = [(n, h) for n, h in busy if n in chosen]
             column = min(24, max((width_of(n) for n in chosen), default=0))
-            rows = [self._row(n, h, column, width) for n, h in busy if n in chosen]
+            digits = max((len(str(h.total)) for _, h in shown), default=0)
+            rows = [self._row(n, h, column, digits, width) for n, h in shown]
             if len(busy) > most:
                 rows.append(line(Span(f"  and {counted(len(busy) - most, 'host')} more", "dim")))
             return [*rows, self._totals(width)]
 
-    def _row(self, name: str, host: _Host, column: int, width: int) -> Line:
+    def _row(self, name: str, host: _Host, column: int, digits: int, width: int) -> Line:
         filled = round(_BAR * host.done / host.total) if host.total else 0
-        share = f" {host.done:>{len(str(host.total))}}/{host.total}  "
+        share = f"  {host.done:>{digits}}/{host.total:<{digits}}  "
         steps = list(host.running.values())
         seconds = self._clock() - host.since
-        since = f"  {shown_time(round(seconds))}" if seconds >= 2 else ""
+        since = f"  {shown_time(round(seconds), whole=True)}" if seconds >= 2 else ""
         room = width - column - _BAR - width_of(share) - width_of(since) - 4
         return line(
             padded(cropped(name, column), column),
             "  ",
             Span("━" * filled, "ok"),
-            Span("━" * (_BAR - filled), "dim"),
+            Span("─" * (_BAR - filled), "dim"),
             share,
             Span(cropped(listed(steps, 1), max(8, room)), "dim"),
             Span(since, "dim"),
@@ -124,6 +126,6 @@ class Progress:
         total = sum(host.total for host in self._hosts.values())
         if total:
             parts.append(f"{sum(h.done for h in self._hosts.values())}/{total} steps")
-        parts.append(shown_time(round(self.seconds)))
+        parts.append(shown_time(self.seconds, whole=True))
         text = cropped(" · ".join(parts), width - width_of(self.note) - 2)
         return line(Span(text, "dim"), Span(f"  {self.note}" if self.note else "", "warning"))

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import attrs
 
 from cfgdsl.cli.render.fields import field_lines
-from cfgdsl.cli.text import Line, Span, line, wrapped
+from cfgdsl.cli.text import Line, Span, clean, line, wrapped
 from cfgdsl.cli.view import View
 from cfgdsl.core.content import Content
 from cfgdsl.core.errors import Diagnostic
@@ -48,7 +48,7 @@ def step_entry(step: Step, view: View) -> Entry:
     return Entry(
         glyph=glyph,
         style=style,
-        identity=step.identity,
+        identity=clean(step.identity),
         reason=reason,
         where=view.where(step.origin),
         component=step.component.removeprefix("component:"),
@@ -61,7 +61,7 @@ def _body(step: Step, view: View) -> Iterator[Line]:
         yield from field_lines(step.fields, verbose=view.verbose)
     chain = [cause for cause in step.causes if cause not in step.reason]
     if chain:
-        yield line(Span("because of " + " ← ".join(step.causes), "dim"))
+        yield from wrapped(f"because of {', '.join(chain)}", view.width - 8, style="dim")
     if step.is_open:
         yield line(Span("decided during the run, from what is found then", "dim"))
     if view.verbose:
@@ -80,7 +80,7 @@ def skip_entry(skip: Skip, view: View) -> Entry:
     return Entry(
         glyph="·",
         style="dim",
-        identity=skip.identity,
+        identity=clean(skip.identity),
         reason=f"skipped: only if {skip.condition}",
         where=view.where(skip.origin),
     )
@@ -88,16 +88,14 @@ def skip_entry(skip: Skip, view: View) -> Entry:
 
 def note_entry(note: Diagnostic, host: str, view: View) -> Entry:
     """Something that the user should know."""
-    text = note.summary
-    details = [f"{note.detail}".strip(), note.hint]
-    body = [w for d in details if d for w in wrapped(d, view.width - 6, style="dim")]
+    details = f"{note.detail}\n{note.hint}".strip()
     return Entry(
         glyph="i",
         style="warning",
-        identity=note.address.removeprefix(f"{host}/"),
-        reason=text,
+        identity=clean(note.address.removeprefix(f"{host}/")),
+        reason=note.summary,
         where=", ".join(view.where(o) for o in note.origins),
-        body=tuple(body),
+        body=tuple(wrapped(details, view.width - 8, style="dim")),
     )
 
 

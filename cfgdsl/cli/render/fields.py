@@ -19,25 +19,26 @@ _LONGEST_VALUE = 70
 
 def field_lines(changes: tuple[FieldChange, ...], *, verbose: bool) -> list[Line]:
     """What changes, field by field; the plain values of something new share one line."""
-    creating = all(change.before is None for change in changes)
-    brief, long = [], []
-    for change in changes:
-        if change.after is None:
-            continue
-        texts = _texts(change)
-        if texts is not None:
-            long += _text_change(change.name, texts, verbose=verbose)
-        elif creating:
-            brief.append(f"{change.name} {_value(change, change.after, verbose=verbose)}")
-        else:
-            before = _value(change, change.before, verbose=verbose)
-            after = _value(change, change.after, verbose=verbose)
-            long.append(_old_and_new(change.name, before, after))
-    return ([line(Span(", ".join(brief), "dim"))] if brief else []) + long
+    shown = [change for change in changes if change.after is not None]
+    texts = {change.name: _texts(change) for change in shown}
+    values = [change for change in shown if texts[change.name] is None]
+    if all(change.before is None for change in changes):
+        words = [f"{c.name} {_value(c, c.after, verbose=verbose)}" for c in values]
+        lines = [line(Span(", ".join(words), "dim"))] if words else []
+    else:
+        column = max((len(change.name) for change in values), default=0)
+        lines = [_old_and_new(change, column, verbose=verbose) for change in values]
+    for name, both in texts.items():
+        if both is not None:
+            lines += _text_change(name, both, verbose=verbose)
+    return lines
 
 
-def _old_and_new(name: str, before: str, after: str) -> Line:
-    return line(f"{name}  ", Span(before, "removed"), " → ", Span(after, "added"))
+def _old_and_new(change: FieldChange, column: int, *, verbose: bool) -> Line:
+    before = _value(change, change.before, verbose=verbose)
+    after = _value(change, change.after, verbose=verbose)
+    name = f"{change.name:<{column}}  "
+    return line(name, Span(before, "removed"), " → ", Span(after, "added"))
 
 
 def _texts(change: FieldChange) -> tuple[str, str] | None:

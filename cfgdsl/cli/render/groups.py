@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeVar
 
 from cfgdsl.cli.render.entries import Entry
-from cfgdsl.cli.text import Line, Span, counted, cropped, line, listed, padded, width_of
+from cfgdsl.cli.text import Line, Span, counted, line, listed, padded, width_of, wrapped
 from cfgdsl.cli.view import View
 
 T = TypeVar("T")
@@ -27,6 +27,18 @@ def gathered(by_host: Mapping[str, Iterable[T]]) -> dict[tuple[str, ...], list[T
     return dict(sorted(found.items(), key=lambda item: -len(item[0])))
 
 
+def named(identity: str, hosts: tuple[str, ...], view: View) -> str:
+    """A resource of one host by its address, of several by its identity.
+
+    >>> named("file:/etc/motd", ("web1",), View())
+    'web1/file:/etc/motd'
+    """
+    names = listed(hosts, None if view.verbose else 6)
+    if not identity:
+        return names
+    return f"{names}/{identity}" if len(hosts) == 1 else f"{identity} on {names}"
+
+
 def host_title(hosts: tuple[str, ...], view: View) -> Line:
     """The hosts of a group, as its heading."""
     names = listed(hosts, None if view.verbose else 6)
@@ -36,7 +48,8 @@ def host_title(hosts: tuple[str, ...], view: View) -> Line:
 
 def entry_lines(entries: list[Entry], view: View) -> Iterator[Line]:
     """Entries under the headings of their components, with aligned columns."""
-    column = min(_WIDEST_IDENTITY, max(width_of(e.identity) for e in entries))
+    column = max(width_of(e.identity) + 2 * bool(e.component) for e in entries)
+    column = min(_WIDEST_IDENTITY, column)
     components = dict.fromkeys(e.component for e in entries)
     for component in sorted(components, key=bool):
         if component:
@@ -44,7 +57,7 @@ def entry_lines(entries: list[Entry], view: View) -> Iterator[Line]:
         indent = "    " if component else "  "
         for entry in entries:
             if entry.component == component:
-                yield from _entry(entry, indent, column, view)
+                yield from _entry(entry, indent, column + 2 - len(indent), view)
 
 
 def _entry(entry: Entry, indent: str, column: int, view: View) -> Iterator[Line]:
@@ -56,8 +69,6 @@ def _entry(entry: Entry, indent: str, column: int, view: View) -> Iterator[Line]
         yield line(*head, Span(name, entry.style), Span(f"  {tail}", "dim"))
     else:
         yield line(*head, Span(entry.identity, entry.style), Span(f"  {entry.where}", "dim"))
-        room = view.width - width_of(indent) - 4
-        reason = entry.reason if view.verbose else cropped(entry.reason, room)
-        yield line(f"{indent}    ", Span(reason, "dim"))
+        yield from wrapped(entry.reason, view.width, indent=f"{indent}    ", style="dim")
     for each in entry.body:
         yield (Span(f"{indent}    "), *each)

@@ -7,7 +7,7 @@ from typing import Any
 import attrs
 
 from cfgdsl.cli.render.diagnostics import diagnostic_lines
-from cfgdsl.cli.render.groups import gathered
+from cfgdsl.cli.render.groups import gathered, named
 from cfgdsl.cli.text import Line, Span, counted, line, listed, without_sequences, wrapped
 from cfgdsl.cli.view import View
 from cfgdsl.core.plan import Plan, Step
@@ -76,13 +76,13 @@ def run_summary(run: Run, plan: Plan) -> str:
     return f"{counted(len(plan.hosts), 'host')}: {'; '.join(p for p in parts if p)}"
 
 
-def shown_time(seconds: float) -> str:
+def shown_time(seconds: float, *, whole: bool = False) -> str:
     """A duration, as short as it can be read.
 
     >>> shown_time(0.04), shown_time(75)
     ('0.04 s', '1 min 15 s')
     """
-    if seconds < 10:
+    if seconds < 10 and not whole:
         return f"{seconds:.2g} s" if seconds < 1 else f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
@@ -94,9 +94,8 @@ def past(step: Step) -> str:
 
 
 def _failure_lines(failure: Failure, hosts: tuple[str, ...], view: View) -> Iterator[Line]:
-    names = listed(hosts, None if view.verbose else 6)
-    what = f"{names}/{failure.identity}"
-    yield line(Span(f"{_TITLES.get(failure.outcome, failure.outcome)}: ", "error"), what)
+    title = _TITLES.get(failure.outcome, failure.outcome)
+    yield line(Span(f"{title}: ", "error"), named(failure.identity, hosts, view))
     for text in failure.body:
         yield line("  ", text)
     yield line("  ", Span(f"at {failure.where}", "dim"))

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from cfgdsl.cli.render.diagnostics import diagnostic_lines
 from cfgdsl.cli.render.entries import always_of, changes_of
-from cfgdsl.cli.render.groups import entry_lines, gathered, host_title
-from cfgdsl.cli.text import Line, Span, counted, line, listed
+from cfgdsl.cli.render.groups import entry_lines, gathered, host_title, named
+from cfgdsl.cli.text import Line, Span, counted, line
 from cfgdsl.cli.view import View
 from cfgdsl.core.errors import Diagnostic
 from cfgdsl.core.plan import Plan
@@ -39,9 +39,8 @@ def plan_problem_lines(plan: Plan, view: View) -> Iterator[Line]:
     for hosts, problems in gathered(
         {host.host: [_without_host(p, host.host) for p in host.problems] for host in plan.hosts}
     ).items():
-        names = listed(hosts, None if view.verbose else 6)
         for problem in problems:
-            address = f"{names}/{problem.address}" if problem.address else names
+            address = named(problem.address, hosts, view)
             yield from diagnostic_lines(problem, view, title="Cannot plan", address=address)
         yield ()
 
