@@ -38,6 +38,7 @@ from cfgdsl.engine.rollout import Budget, for_each_host
 from cfgdsl.engine.run import Run
 from cfgdsl.engine.sessions import Sessions
 from cfgdsl.engine.vault import Vault
+from cfgdsl.targets.traffic import Traffic
 
 
 def load(file: str | Path = "infra.py", *, options: Options | None = None) -> "Project":
@@ -87,6 +88,11 @@ class Project:
     def close(self) -> None:
         """End every conversation."""
         self._sessions.close()
+
+    @property
+    def traffic(self) -> Mapping[str, Traffic]:
+        """How many messages and bytes went each way, by host; kept when conversations end."""
+        return dict(self._sessions.traffic)
 
     def stop(self) -> None:
         """Start nothing more and let what runs end; called again, interrupt that too."""

@@ -4,7 +4,6 @@ import threading
 from concurrent.futures import Future
 from typing import Any
 
-
 from cfgdsl.core.host import Host
 from cfgdsl.core.secret import Secret
 from cfgdsl.engine.events import HostConnecting, HostReady, Listener
@@ -13,6 +12,7 @@ from cfgdsl.engine.vault import Vault
 from cfgdsl.targets.options import Options as TargetOptions
 from cfgdsl.targets.options import Timeouts
 from cfgdsl.targets.session import Session
+from cfgdsl.targets.traffic import Traffic
 
 
 class Sessions:
@@ -32,6 +32,8 @@ class Sessions:
         self._emit = emit
         self._lock = threading.Lock()
         self._open: dict[str, Future[Session]] = {}
+        self.traffic: dict[str, Traffic] = {}
+        """What was said with each host in its last conversation, the one that goes on included."""
 
     def get(self, host: Host[Any]) -> Session:
         """The session of a host; raises `TargetError`, each time, when it cannot be reached."""
@@ -44,6 +46,7 @@ class Sessions:
             try:
                 self._emit(HostConnecting(host=host.name))
                 session = Session.open(host, self.options)
+                self.traffic[host.name] = session.traffic
                 future.set_result(session)
                 self._emit(HostReady(host=host.name))
             except BaseException as error:  # noqa: BLE001 - whoever waits for it must hear it
@@ -67,5 +70,3 @@ class Sessions:
         """Close all of them."""
         for name in list(self._open):
             self.drop(name)
-
-
