@@ -27,7 +27,7 @@ class ProxyProcess:
 
     def __init__(self, argv: Sequence[str], host: str) -> None:
         self.socket, theirs = socket.socketpair()
-        self.errors = Tail()
+        self._errors = Tail()
         with theirs:
             try:
                 self._process = subprocess.Popen(  # noqa: S603 - the user's ssh configuration; no shell
@@ -53,7 +53,12 @@ class ProxyProcess:
     def _drain(self) -> None:
         stream = self._process.stderr
         while stream and (data := stream.read(4096)):
-            self.errors.add(data)
+            self._errors.add(data)
+
+    def said(self) -> str:
+        """What it wrote to stderr, for an error message."""
+        self._reader.join(0.2)  # a program that has just died has said it, but we not read it
+        return self._errors.text().strip() or "nothing"
 
     def close(self) -> None:
         """End the program and all that it started."""

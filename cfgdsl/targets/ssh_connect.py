@@ -78,11 +78,12 @@ def _unreachable(destination: Destination, error: TransientError, attempts: int)
 def _attempt(destination: Destination, options: Options) -> Connection:
     with contextlib.ExitStack() as opened:
         notices: list[str] = []
-        sock = _stream(destination, options, opened, notices)
+        proxy = _proxy(destination, opened)
+        sock = proxy.socket if proxy else _stream(destination, options, opened, notices)
         transport = paramiko.Transport(sock)
         opened.callback(_close, transport, sock)
         _prefer(transport, destination)
-        _handshake(transport, destination)
+        _handshake(transport, destination, proxy)
         _verify(transport, destination, options, notices)
         transport.auth_timeout = options.timeouts.authenticate
         with deadline(3 * options.timeouts.authenticate, transport.close):
@@ -113,6 +114,14 @@ def _close(transport: "paramiko.Transport", sock: "socket.socket | paramiko.Chan
     sock.close()
 
 
+def _proxy(destination: Destination, opened: contextlib.ExitStack) -> ProxyProcess | None:
+    if destination.proxy_command is None:
+        return None
+    proxy = ProxyProcess(destination.proxy_command, destination.host)
+    opened.callback(proxy.close)
+    return proxy
+
+
 def _stream(
     destination: Destination, options: Options, opened: contextlib.ExitStack, notices: list[str]
 ) -> "socket.socket | paramiko.Channel":
@@ -122,10 +131,6 @@ def _stream(
         opened.callback(jump.close)
         notices += jump.notices
         return _forwarded(jump.transport, destination)
-    if destination.proxy_command is not None:
-        proxy = ProxyProcess(destination.proxy_command, destination.host)
-        opened.callback(proxy.close)
-        return proxy.socket
     return _tcp(destination)
 
 
@@ -189,7 +194,9 @@ def _prefer(transport: "paramiko.Transport", destination: Destination) -> None:
     options.ciphers = tuple(dict.fromkeys([*fast, *options.ciphers]))
 
 
-def _handshake(transport: "paramiko.Transport", destination: Destination) -> None:
+def _handshake(
+    transport: "paramiko.Transport", destination: Destination, proxy: ProxyProcess | None
+) -> None:
     limit = destination.connect_timeout
     transport.banner_timeout = transport.handshake_timeout = limit
     try:
@@ -200,7 +207,8 @@ def _handshake(transport: "paramiko.Transport", destination: Destination) -> Non
         raise _failed(destination, "no common SSH algorithms", str(error), hint) from None
     except (paramiko.SSHException, EOFError, OSError) as error:
         problem = printable(str(error).encode())
-        raise TransientError("no SSH handshake with the host", problem) from None
+        said = f"\nThe ProxyCommand says: {proxy.said()}" if proxy else ""
+        raise TransientError("no SSH handshake with the host", problem + said) from None
 
 
 def _verify(

@@ -78,6 +78,13 @@ def test_a_prefix_that_fails_shows_its_words() -> None:
         Session.open(failing, Options())
 
 
+def test_a_become_tool_that_is_not_there_is_told(tmp_path: Path) -> None:
+    (tmp_path / "sh").symlink_to("/bin/sh")
+    bare = host(exec=["env", f"PATH={tmp_path}"], become="doas")
+    with pytest.raises(TargetError, match="no doas on the host"):
+        Session.open(bare, Options())
+
+
 def test_stderr_and_stdout_without_end_stop_nothing() -> None:
     script = "head -c 3000000 /dev/zero >&2; head -c 3000000 /dev/zero; echo last words >&2"
     channel = LocalConnector("local").open(["sh", "-c", script])

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cfgdsl.core.errors import ConnectionLost, Diagnostic, TargetError
-from cfgdsl.core.host import Become, Host
+from cfgdsl.core.host import Host
 from cfgdsl.targets.channel import Connector
 from cfgdsl.targets.connect import connector_for
 from cfgdsl.targets.options import Options, Timeouts
@@ -213,6 +213,11 @@ def test_a_proxy_command_that_needs_a_shell_is_refused_with_the_way_out(sshd: Ss
     problem = refusal(sshd.host(), sshd.options("Host *\n ProxyCommand nc %h %p 2>/dev/null\n"))
     assert "needs a shell" in problem.summary
     assert "sh -c" in problem.hint
+
+
+def test_what_a_failing_proxy_command_says_is_shown(sshd: Sshd) -> None:
+    text = "Host *\n ProxyCommand sh -c 'echo no route to %h >&2; exit 1'\n"
+    assert "no route to 127.88.0.1" in refusal(sshd.host(), sshd.options(text)).detail
 
 
 def test_a_proxy_command_that_does_not_exist_is_named(sshd: Sshd) -> None:
@@ -425,11 +430,3 @@ def test_the_system_ssh_is_a_command_prefix_too(sshd: Sshd) -> None:
     assert says(host, Options(), "printf", "%s|", "it's", "$(id)", "a\nb") == "it's|$(id)|a\nb|"
     with Session.open(host, Options()) as talk:
         assert talk.basics
-
-
-def test_no_such_become_tool_is_told(sshd: Sshd) -> None:
-    become = Become(method="doas")
-    if (Path("/usr/bin/doas")).exists():
-        pytest.skip("doas is installed here")
-    with pytest.raises(TargetError, match="no doas on the host"):
-        Session.open(sshd.host(become=become), sshd.options())
