@@ -6,6 +6,7 @@ packages and one for all services, writing nothing where nothing differs.
 
 import subprocess
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from benchmarks.fleet import workload
@@ -25,7 +26,7 @@ for path, mode, owner, digest in FILES:
     except OSError:
         bad.append(path)
 for path in DIRECTORIES:
-    check(os.path.isdir(path), path)
+    check(os.path.isdir(path) and os.lstat(path).st_mode & 0o7777 == 0o755, path)
 for path, to in LINKS:
     check(os.path.islink(path) and os.readlink(path) == to, path)
 for name in USERS:
@@ -66,23 +67,12 @@ def script(host: str) -> str:
 
 def run(hosts: Sequence[str], ssh_config: Path, *, options: Sequence[str] = ()) -> dict[str, str]:
     """Run it on all hosts at once; what each printed."""
-    children = {
-        host: subprocess.Popen(
-            ["ssh", "-F", str(ssh_config), "-o", "BatchMode=yes", *options, host, "python3 -"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for host in hosts
-    }
-    for host, child in children.items():
-        assert child.stdin is not None
-        child.stdin.write(script(host))
-        child.stdin.close()
-    found = {}
-    for host, child in children.items():
-        assert child.stdout is not None
-        found[host] = child.stdout.read().strip()
-        child.stdout.close()
-        child.wait()
-    return found
+    ssh = ["ssh", "-F", str(ssh_config), "-l", "root", "-o", "BatchMode=yes", *options]
+    with ThreadPoolExecutor(len(hosts)) as pool:
+        said = pool.map(lambda host: _ask([*ssh, host, "python3 -"], script(host)), hosts)
+        return dict(zip(hosts, said, strict=True))
+
+
+def _ask(argv: Sequence[str], given: str) -> str:
+    done = subprocess.run(argv, input=given, capture_output=True, text=True, check=False)
+    return done.stdout.strip() or done.stderr.strip()

@@ -19,7 +19,7 @@ hosts = [Host(name, user="root") for name in os.environ["BENCH_HOSTS"].split(","
 def bench(host: Host) -> None:
     Directory("/srv/bench")
     for path in workload.DIRECTORIES:
-        Directory(path)
+        Directory(path, mode=0o755)
     for name in workload.USERS:
         User(name)
     for name in workload.GROUPS:

@@ -1,7 +1,6 @@
 """The one description of the work: what a host should have, as plain data.
 
-`infra.py` declares it to cfgdsl, `floor.py` does it by hand, `verify.py` checks it; none of them knows
-of the others.
+`infra.py` declares it to cfgdsl, `floor.py` checks it by hand; neither knows of the other.
 """
 
 import hashlib
@@ -12,6 +11,7 @@ USERS = ("bench1", "bench2", "bench3")
 GROUPS = ("benchops", "benchdev")
 PACKAGES = ("lab-hello", "lab-tool-01", "lab-tool-02")
 SERVICES = ("cron.service", "ssh.service")
+PLAIN = 44
 LINKS = tuple((f"/srv/bench/link{n:02}", f"/srv/bench/d{n:02}") for n in range(10))
 
 
@@ -30,10 +30,10 @@ class FileSpec:
 
 
 def files(host: str) -> tuple[FileSpec, ...]:
-    """Forty files of 1 KiB, twenty rendered per host, cron files, a large one and a private one."""
+    """Files of 1 KiB, twenty rendered per host, cron files, a large one and a private one."""
     plain = [
         FileSpec(f"{DIRECTORIES[n % 10]}/f{n:02}", (f"file {n:02}\n" * 114)[:1024].encode())
-        for n in range(40)
+        for n in range(PLAIN)
     ]
     rendered = [
         FileSpec(f"{DIRECTORIES[n % 10]}/t{n:02}.conf", rendered_text(host, n).encode(), 0o640)
