@@ -102,10 +102,12 @@ class Contents:
 
         try:
             return self._template(path).render(variables)
+        except jinja2.TemplateNotFound as error:  # an OSError too
+            line = _template_line(error, path)
+            summary = f"template {path}:{line}: there is no template {error.name}"
+            detail = "Templates include others by absolute paths."
         except OSError as error:
             summary, detail = f"cannot read template {path}: {error.strerror}", ""
-        except jinja2.TemplateNotFound as error:
-            summary, detail = f"no template {error.name}", ""
         except jinja2.TemplateSyntaxError as error:
             summary, detail = f"template {error.filename or path}:{error.lineno}: {error.message}", ""
         except jinja2.UndefinedError as error:

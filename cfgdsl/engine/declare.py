@@ -137,7 +137,21 @@ def _bad_hosts(hosts: tuple[Any, ...], origin: Origin) -> list[Diagnostic]:
                 origins=(origin,),
             )
         ]
+    first: dict[str, Host[Any]] = {}
+    for host in hosts:
+        known = first.setdefault(host.name, host)
+        if known is not host:
+            return [two_hosts_of_one_name(known, host)]
     return []
+
+
+def two_hosts_of_one_name(one: Host[Any], other: Host[Any]) -> Diagnostic:
+    """What is wrong with that: plans, limits and records know a host by its name."""
+    return Diagnostic(
+        summary=f"two hosts are named {one.name!r}",
+        hint="Declare it once and use that one everywhere.",
+        origins=(one.origin, other.origin),
+    )
 
 
 def template(path: str, /, **variables: Any) -> Template:  # noqa: ANN401 - any template variable

@@ -3,23 +3,29 @@
 import os
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
 import attrs
 
-from cfgdsl.core.errors import CfgdslError, ConfigurationError, Diagnostic, NoPythonError
+from cfgdsl.core.errors import (
+    CfgdslError,
+    ConfigurationError,
+    Diagnostic,
+    NoPythonError,
+    TargetError,
+)
 from cfgdsl.core.facts import basic_facts, network_facts
 from cfgdsl.core.graph import Graph
-from cfgdsl.core.host import Host
+from cfgdsl.core.host import Host, unknown_name
 from cfgdsl.core.plan import HostPlan, Plan
 from cfgdsl.core.planner import Planned, Request, plan_host, questions
 from cfgdsl.core.predict import Identity
 from cfgdsl.core.resource import Resource
 from cfgdsl.engine.bootstrap import bootstrap_plan, run_bootstrap
 from cfgdsl.engine.contents import Contents
-from cfgdsl.engine.declare import Declarations
+from cfgdsl.engine.declare import Declarations, two_hosts_of_one_name
 from cfgdsl.engine.evaluate import Evaluated, Evaluation
 from cfgdsl.engine.events import (
     Event,
@@ -106,18 +112,36 @@ class Project:
         """Observe the hosts and say what would change; nothing is written anywhere.
 
         `limit` chooses hosts (``web*,!web3``, ``@tag``), `tags` resources. A host that cannot be
-        planned has `problems` in its part of the plan.
+        planned has `problems` in its part of the plan: others go on. Raises `ConfigurationError`
+        when the configuration is wrong and no host could be planned at all.
         """
         self._begin(listen)
         chosen = {host.name: host for host in select(self.hosts, limit)}
         evaluation = self._evaluation()
         plans: dict[str, HostPlan] = {}
+        seen_tags: set[str] = set()
+        is_wrong = False
 
         def work(name: str) -> bool:
-            plans[name] = self._plan_host(chosen[name], evaluation, frozenset(tags))
+            nonlocal is_wrong
+            try:
+                plans[name] = self._plan_host(
+                    chosen[name], evaluation, frozenset(tags), seen_tags
+                )
+            except CfgdslError as error:
+                is_wrong = is_wrong or not isinstance(error, TargetError)
+                self._sessions.drop(name)
+                self._emit(HostFailed(host=name, problems=error.diagnostics))
+                plans[name] = HostPlan(host=name, problems=error.diagnostics)
             return not plans[name].problems
 
         self._for_each(list(chosen), work)
+        if is_wrong and all(plan.problems for plan in plans.values()):
+            problems = (p for name in chosen if name in plans for p in plans[name].problems)
+            raise ConfigurationError(*dict.fromkeys(problems))
+        unseen = [tag for tag in tags if tag not in seen_tags]
+        if unseen and not any(plan.problems or plan.bootstrap for plan in plans.values()):
+            raise unknown_name("tag or component", unseen[0], seen_tags)
         return Plan(project=self.name, hosts=tuple(plans[n] for n in chosen if n in plans))
 
     def apply(
@@ -222,11 +246,17 @@ class Project:
         return Evaluation(self._declarations, self._contents, self._sessions)
 
     def _plan_host(
-        self, host: Host[Any], evaluation: Evaluation, tags: frozenset[str]
+        self,
+        host: Host[Any],
+        evaluation: Evaluation,
+        tags: frozenset[str],
+        seen_tags: set[str],
     ) -> HostPlan:
         try:
             session = self._sessions.get(host)
             evaluated = evaluation.evaluate(host)
+            if tags:
+                seen_tags.update(_tags(evaluated))
             basics = basic_facts(session.basics)
             identity = Identity(basics.user, basics.group or basics.user)
             asked = questions(evaluated.graph.resources)
@@ -237,16 +267,11 @@ class Project:
             planned = plan_host(request, answers)
         except NoPythonError as error:
             self._sessions.drop(host.name)
-            if host.bootstrap:
-                planned = Planned(bootstrap_plan(host, error), {})
-                self._emit(HostPlanned(host=host.name, plan=planned.plan))
-                return planned.plan
-            self._emit(HostFailed(host=host.name, problems=error.diagnostics))
-            return HostPlan(host=host.name, problems=error.diagnostics)
-        except CfgdslError as error:
-            self._sessions.drop(host.name)
-            self._emit(HostFailed(host=host.name, problems=error.diagnostics))
-            return HostPlan(host=host.name, problems=error.diagnostics)
+            if not host.bootstrap:
+                raise
+            planned = Planned(bootstrap_plan(host, error), {})
+            self._emit(HostPlanned(host=host.name, plan=planned.plan))
+            return planned.plan
         self._planned[host.name] = planned
         self._identities[host.name] = identity
         self._emit(HostPlanned(host=host.name, plan=planned.plan))
@@ -310,16 +335,18 @@ def _hosts(declarations: Declarations) -> tuple[Host[Any], ...]:
         for host in configured.hosts.values():
             known = found.setdefault(host.name, host)
             if known is not host:
-                problems.append(
-                    Diagnostic(
-                        summary=f"two hosts are named {host.name!r}",
-                        hint="Declare it once and use that one everywhere.",
-                        origins=(known.origin, host.origin),
-                    )
-                )
+                problems.append(two_hosts_of_one_name(known, host))
     if problems:
         raise ConfigurationError(*dict.fromkeys(problems))
     return tuple(found.values())
+
+
+def _tags(evaluated: Evaluated) -> Iterator[str]:
+    """All that `--tags` may name on a host."""
+    for resource in evaluated.graph.resources:
+        yield from resource.tags
+    for component in evaluated.components:
+        yield component.partition(":")[2]
 
 
 def _request(
