@@ -49,9 +49,7 @@ def reach(lab_host: LabHost, user: str, **fields: Any) -> Host[Any]:
 
 
 def options(lab_host: LabHost, **fields: Any) -> Options:
-    return Options(
-        ssh_config=lab_host.ssh_config, reveal=PASSWORDS.__getitem__, retries=0, **fields
-    )
+    return Options(ssh_config=lab_host.ssh_config, reveal=PASSWORDS.__getitem__, **fields)
 
 
 ALLOWED = {
@@ -161,8 +159,7 @@ def test_a_login_by_keyboard_interactive(lab_host: LabHost, tmp_path: Path) -> N
     setting.write_text("PasswordAuthentication no\nKbdInteractiveAuthentication yes\n")
     lab_host.run(["systemctl", "reload", "ssh"])
     try:
-        # Reloading closes sshd's port for a moment.
-        config = attrs.evolve(by_password(lab_host, tmp_path), retries=3)
+        config = by_password(lab_host, tmp_path)
         with Session.open(reach(lab_host, "ops", password=OPS), config) as talk:
             assert talk.basics["user"] == "ops"
     finally:
