@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from cfgdsl.core import footprint as keys
     from cfgdsl.core import ops, probes
     from cfgdsl.core.condition import Condition, command_ok, exists
-    from cfgdsl.core.content import Content
+    from cfgdsl.core.content import Content, LocalFile, Template, Text
     from cfgdsl.core.diff import Change
     from cfgdsl.core.errors import (
         CfgdslError,
@@ -59,6 +59,9 @@ _HOME = {
     "Field": "core.fields",
     "FileContent": "core.values",
     "Footprint": "core.footprint",
+    "LocalFile": "core.content",
+    "Template": "core.content",
+    "Text": "core.content",
     "Host": "core.host",
     "HostPlan": "core.plan",
     "ImpossibleError": "core.errors",
@@ -119,6 +122,7 @@ __all__ = [
     "Host",
     "HostPlan",
     "ImpossibleError",
+    "LocalFile",
     "Mode",
     "Name",
     "Op",
@@ -134,6 +138,8 @@ __all__ = [
     "Step",
     "TargetError",
     "Task",
+    "Template",
+    "Text",
     "UnknownValueError",
     "__version__",
     "command_ok",

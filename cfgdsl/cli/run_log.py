@@ -38,8 +38,9 @@ class RunLog:
     def lines(self, event: Event) -> Iterator[Line]:
         """What to print for an event, if anything."""
         match event:
-            case HostReady(new_host_key=fingerprint) if fingerprint:
-                yield self._line(event, Span(f"accepted its new host key {fingerprint}", "warning"))
+            case HostReady(notices=notices):
+                for notice in notices:
+                    yield self._line(event, Span(notice, "warning"))
             case StepOutput(step=step, text=text) if self.verbose:
                 for each in without_sequences(text).splitlines():
                     yield self._line(event, Span(f"{step.identity} │ {each}", "dim"))
@@ -75,7 +76,8 @@ class RunLog:
         counts = self._counts.get(event.host, {})
         text = ", ".join(f"{count} {word}" for word, count in counts.items())
         style = "ok" if event.ok else "error"
-        mark = "done" if event.ok else "failed"
+        broken = not {"failed", "unproven", "stale"}.isdisjoint(counts)
+        mark = "done" if event.ok else "stopped" if "stopped" in counts and not broken else "failed"
         return self._line(event, Span(f"{mark}: ", style), text or counted(0, "step"))
 
     def _line(self, event: Event, *parts: str | Span) -> Line:

@@ -103,6 +103,10 @@ def _frozenset(value: Iterable[str]) -> frozenset[str]:
     return frozenset([value] if isinstance(value, str) else value)
 
 
+def _command(value: Iterable[str] | None) -> tuple[str, ...] | None:
+    return None if value is None else tuple(value)
+
+
 def _commands(value: Iterable[Iterable[str]]) -> tuple[tuple[str, ...], ...]:
     return tuple(tuple(command) for command in value)
 
@@ -141,7 +145,7 @@ class Host(Generic[Data]):
     python: str | None = attrs.field(default=None, kw_only=True)
     """The Python to use there (3.8 or newer); default: the first usable one found."""
     exec: tuple[str, ...] | None = attrs.field(
-        default=None, kw_only=True, converter=attrs.converters.optional(tuple)
+        default=None, kw_only=True, converter=_command
     )
     """A command prefix that reaches a stdin and stdout on the host, instead of SSH."""
     root: str | None = attrs.field(default=None, kw_only=True)

@@ -1,7 +1,6 @@
 """Where in the user's code something was declared."""
 
 import sys
-from pathlib import PurePath
 
 import attrs
 
@@ -26,9 +25,9 @@ class Origin:
 
     def relative_to(self, folder: str) -> "Origin":
         """The same line, its file relative to `folder` when it is inside."""
-        path = PurePath(self.file)
-        if path.is_relative_to(folder):
-            return attrs.evolve(self, file=str(path.relative_to(folder)))
+        inside = folder.rstrip("/") + "/"
+        if self.file.startswith(inside):
+            return attrs.evolve(self, file=self.file.removeprefix(inside))
         return self
 
 

@@ -31,7 +31,10 @@ _components: ContextVar[tuple[Component, ...]] = ContextVar("cfgdsl_components",
 
 @contextmanager
 def component(
-    name: str, *, after: Any = (), tags: tuple[str, ...] | list[str] = ()  # noqa: ANN401
+    name: str,
+    *,
+    after: Any = (),
+    tags: tuple[str, ...] | list[str] = (),  # noqa: ANN401
 ) -> Iterator[Component]:
     """Group what is declared inside; nested names are joined with a slash.
 

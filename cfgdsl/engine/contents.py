@@ -109,7 +109,10 @@ class Contents:
         except OSError as error:
             summary, detail = f"cannot read template {path}: {error.strerror}", ""
         except jinja2.TemplateSyntaxError as error:
-            summary, detail = f"template {error.filename or path}:{error.lineno}: {error.message}", ""
+            summary, detail = (
+                f"template {error.filename or path}:{error.lineno}: {error.message}",
+                "",
+            )
         except jinja2.UndefinedError as error:
             line = _template_line(error, path)
             summary = f"template {path}:{line}: {error.message}"

@@ -15,7 +15,15 @@ from cfgdsl.engine.collect import Component, component
 
 T = TypeVar("T")
 
-__all__ = ["Component", "Configured", "Declarations", "component", "configure", "project", "template"]
+__all__ = [
+    "Component",
+    "Configured",
+    "Declarations",
+    "component",
+    "configure",
+    "project",
+    "template",
+]
 
 
 class Configured(Mapping[str, T], Generic[T]):
@@ -163,4 +171,6 @@ def template(path: str, /, **variables: Any) -> Template:  # noqa: ANN401 - any 
     '/etc/site.conf.j2'
     """
     folder = posixpath.dirname(capture_origin().file)
-    return Template(posixpath.normpath(posixpath.join(folder, path)), tuple(sorted(variables.items())))
+    return Template(
+        posixpath.normpath(posixpath.join(folder, path)), tuple(sorted(variables.items()))
+    )

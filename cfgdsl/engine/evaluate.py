@@ -39,9 +39,7 @@ class Evaluated:
 class Evaluation:
     """The evaluation of one load for one run."""
 
-    def __init__(
-        self, declarations: Declarations, contents: Contents, sessions: Sessions
-    ) -> None:
+    def __init__(self, declarations: Declarations, contents: Contents, sessions: Sessions) -> None:
         self._configured = declarations.configured
         self._contents = contents
         self._sessions = sessions

@@ -25,8 +25,8 @@ class HostConnecting(Event):
 class HostReady(Event):
     """The runner has answered."""
 
-    new_host_key: str = ""
-    """The fingerprint, when the run was allowed to accept a new host key and did."""
+    notices: tuple[str, ...] = ()
+    """What the user should know: a host key that this run was allowed to accept, and did."""
 
 
 @attrs.frozen(kw_only=True)

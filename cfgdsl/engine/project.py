@@ -125,9 +125,7 @@ class Project:
         def work(name: str) -> bool:
             nonlocal is_wrong
             try:
-                plans[name] = self._plan_host(
-                    chosen[name], evaluation, frozenset(tags), seen_tags
-                )
+                plans[name] = self._plan_host(chosen[name], evaluation, frozenset(tags), seen_tags)
             except CfgdslError as error:
                 is_wrong = is_wrong or not isinstance(error, TargetError)
                 self._sessions.drop(name)
@@ -178,7 +176,9 @@ class Project:
             self._emit(RunHalted(reason=halt.reason, not_started=halt.not_started))
         return Run(run_id, tuple(self._events))
 
-    def graphs(self, *, limit: str | None = None, listen: Listener | None = None) -> dict[str, Graph]:
+    def graphs(
+        self, *, limit: str | None = None, listen: Listener | None = None
+    ) -> dict[str, Graph]:
         """The graph of each host; hosts are asked only for facts that the configuration reads."""
         self._begin(listen)
         evaluation = self._evaluation()
@@ -260,9 +260,7 @@ class Project:
             basics = basic_facts(session.basics)
             identity = Identity(basics.user, basics.group or basics.user)
             asked = questions(evaluated.graph.resources)
-            answers = dict(
-                zip(asked, session.probe([p.to_json() for p in asked]), strict=True)
-            )
+            answers = dict(zip(asked, session.probe([p.to_json() for p in asked]), strict=True))
             request = _request(host, evaluated, identity, basics.machine_id, tags)
             planned = plan_host(request, answers)
         except NoPythonError as error:

@@ -30,7 +30,8 @@ class Budget:
         if not number.isascii() or not number.isdigit():
             raise ConfigurationError(
                 Diagnostic(
-                    summary=f"bad failure budget {raw!r}", hint="Write a number, or a share like 10%."
+                    summary=f"bad failure budget {raw!r}",
+                    hint="Write a number, or a share like 10%.",
                 )
             )
         return cls(percent=float(number)) if raw.endswith("%") else cls(count=int(number))
@@ -70,9 +71,7 @@ def for_each_host(
     if pilots:
         failed = _wave(pilots, work, parallel, None, stopping, total=len(pilots)).failed
         if failed:
-            return Halt(
-                f"{failed} of the first {len(pilots)} failed", tuple(names[len(pilots) :])
-            )
+            return Halt(f"{failed} of the first {len(pilots)} failed", tuple(names[len(pilots) :]))
     rest = list(names[len(pilots) :])
     result = _wave(rest, work, parallel, budget, stopping, total=len(names))
     if not result.left:

@@ -29,9 +29,7 @@ class Run:
     @property
     def failures(self) -> tuple[StepDone, ...]:
         """Steps that did not end well by themselves; those skipped because of them are not here."""
-        return tuple(
-            e for e in self.outcomes if e.outcome not in {*WELL, "skipped", "stopped"}
-        )
+        return tuple(e for e in self.outcomes if e.outcome not in {*WELL, "skipped", "stopped"})
 
     @property
     def failed_hosts(self) -> dict[str, tuple[Diagnostic, ...]]:

@@ -48,7 +48,7 @@ class Sessions:
                 session = Session.open(host, self.options)
                 self.traffic[host.name] = session.traffic
                 future.set_result(session)
-                self._emit(HostReady(host=host.name))
+                self._emit(HostReady(host=host.name, notices=tuple(session.notices)))
             except BaseException as error:  # noqa: BLE001 - whoever waits for it must hear it
                 future.set_exception(error)
         return future.result()

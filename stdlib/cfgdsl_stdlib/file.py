@@ -13,19 +13,20 @@ from cfgdsl import (
     FileContent,
     Footprint,
     ImpossibleError,
+    LocalFile,
     Mode,
     Op,
     Owner,
     Probe,
     Resource,
     Secret,
+    Text,
     field,
     key,
     ops,
     probes,
     resource,
 )
-from cfgdsl.core.content import LocalFile, Text
 from cfgdsl_stdlib import _paths
 
 

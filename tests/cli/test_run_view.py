@@ -48,7 +48,7 @@ def test_output_of_commands_is_shown_on_demand_and_harmless() -> None:
 
 
 def test_a_new_host_key_is_logged() -> None:
-    event = HostReady(host="web1", new_host_key="SHA256:abc")
+    event = HostReady(host="web1", notices=("accepted its new host key SHA256:abc",))
     text = plain(RunLog(hosts=["web1"], every_step=False).lines(event))
     assert text == "web1  accepted its new host key SHA256:abc\n"
 
@@ -99,8 +99,8 @@ def test_progress_is_bounded_however_many_hosts() -> None:
     for number in range(50):
         progress(StepStarted(host=f"web{number}", step=samples.web_steps()[0]))
     lines = progress.rows(80, 24)
-    assert len(lines) == 10  # 8 of them, "and 42 hosts more", totals
-    assert "and 42 hosts more" in plain(lines)
+    assert len(lines) == 10  # 8 of them, "and 42 more hosts", totals
+    assert "and 42 more hosts" in plain(lines)
     for width in (40, 80, 200):
         for spans in progress.rows(width, 24):
             assert width_of("".join(span.text for span in spans)) <= width
