@@ -33,10 +33,11 @@ if TYPE_CHECKING:
     from cfgdsl.core.resource import Resource, resource
     from cfgdsl.core.secret import Secret
     from cfgdsl.core.values import AbsPath, Argv, Env, FileContent, Mode, Name, Owner
+    from cfgdsl.engine.ad_hoc import CommandResult
     from cfgdsl.engine.declare import component, configure, project, template
     from cfgdsl.engine.events import Event
     from cfgdsl.engine.options import Options
-    from cfgdsl.engine.project import CommandResult, Project, load
+    from cfgdsl.engine.project import Project, load
     from cfgdsl.engine.run import Run
 
 _HOME = {
@@ -44,7 +45,7 @@ _HOME = {
     "Answers": "core.probes",
     "Argv": "core.values",
     "Become": "core.host",
-    "CommandResult": "engine.project",
+    "CommandResult": "engine.ad_hoc",
     "Options": "engine.options",
     "CfgdslError": "core.errors",
     "Change": "core.diff",

@@ -34,7 +34,7 @@ def component(
     name: str,
     *,
     after: Any = (),
-    tags: tuple[str, ...] | list[str] = (),  # noqa: ANN401
+    tags: tuple[str, ...] | list[str] = (),
 ) -> Iterator[Component]:
     """Group what is declared inside; nested names are joined with a slash.
 

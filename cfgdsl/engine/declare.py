@@ -27,7 +27,7 @@ __all__ = [
 
 
 class Configured(Mapping[str, T], Generic[T]):
-    """A function that `@configure` decorates: its results by host name, each evaluated when asked."""
+    """A function that `@configure` decorates: its results by host name, evaluated when asked."""
 
     def __init__(
         self, function: Callable[[Any], T], hosts: tuple[Host[Any], ...], origin: Origin
@@ -88,7 +88,7 @@ def project(name: str, *, secrets: Mapping[str, Any] | None = None) -> None:
         raise ConfigurationError(
             Diagnostic(
                 summary=f"bad project name {name!r}",
-                detail="Letters, digits, '-', '_' and '.', at most 64, starting with a letter or digit.",
+                detail="At most 64 letters, digits, '-', '_' and '.', a letter or digit first.",
                 origins=(capture_origin(),),
             )
         )
@@ -162,7 +162,7 @@ def two_hosts_of_one_name(one: Host[Any], other: Host[Any]) -> Diagnostic:
     )
 
 
-def template(path: str, /, **variables: Any) -> Template:  # noqa: ANN401 - any template variable
+def template(path: str, /, **variables: Any) -> Template:
     """The content that a jinja2 template renders, from a path relative to the declaring module.
 
     Undefined variables are errors; the template's last newline is kept.

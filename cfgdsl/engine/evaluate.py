@@ -90,7 +90,7 @@ class Evaluation:
     def _asked(self, index: int) -> Callable[[Configured[Any], Host[Any]], Any]:
         return lambda _, host: self._result(index, host)
 
-    def _result(self, index: int, host: Host[Any]) -> Any:  # noqa: ANN401 - the user's own value
+    def _result(self, index: int, host: Host[Any]) -> Any:
         """What a function returned for a host; run now if it has not been."""
         key = (index, host.name)
         with self._turn:
@@ -99,9 +99,10 @@ class Evaluation:
                 return self._results[key]
             configured = self._configured[index]
             if not self._turn.begin(key):
+                name = configured.function.__name__
                 raise ConfigurationError(
                     Diagnostic(
-                        summary=f"{configured.function.__name__} needs its own result for {host.name}",
+                        summary=f"{name} needs its own result for {host.name}",
                         origins=(configured.origin,),
                     )
                 )
@@ -111,7 +112,7 @@ class Evaluation:
                 self._turn.end(key)
             return self._results[key]
 
-    def _run(self, configured: Configured[Any], host: Host[Any], key: _Key) -> Any:  # noqa: ANN401
+    def _run(self, configured: Configured[Any], host: Host[Any], key: _Key) -> Any:
         self._collectors[key] = Collector(host, self._facts_of)
         token = active.set(self._collectors[key])
         try:

@@ -3,11 +3,9 @@
 import os
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
-
-import attrs
 
 from cfgdsl.core.errors import (
     CfgdslError,
@@ -16,29 +14,20 @@ from cfgdsl.core.errors import (
     NoPythonError,
     TargetError,
 )
-from cfgdsl.core.facts import basic_facts, network_facts
 from cfgdsl.core.graph import Graph
 from cfgdsl.core.host import Host, unknown_name
 from cfgdsl.core.plan import HostPlan, Plan
-from cfgdsl.core.planner import Planned, Request, plan_host, questions
-from cfgdsl.core.predict import Identity
-from cfgdsl.core.resource import Resource
+from cfgdsl.engine.ad_hoc import CommandResult, all_facts, run_command
 from cfgdsl.engine.bootstrap import bootstrap_plan, run_bootstrap
 from cfgdsl.engine.contents import Contents
 from cfgdsl.engine.declare import Declarations, two_hosts_of_one_name
-from cfgdsl.engine.evaluate import Evaluated, Evaluation
-from cfgdsl.engine.events import (
-    Event,
-    HostConnecting,
-    HostFailed,
-    HostPlanned,
-    HostReady,
-    Listener,
-    RunHalted,
-)
+from cfgdsl.engine.emitter import Emitter
+from cfgdsl.engine.evaluate import Evaluation
+from cfgdsl.engine.events import HostFailed, HostPlanned, Listener, RunHalted
 from cfgdsl.engine.execute import HostExecution
 from cfgdsl.engine.inventory import select
 from cfgdsl.engine.load import load_declarations
+from cfgdsl.engine.observe import Observed, observe_host
 from cfgdsl.engine.options import Options
 from cfgdsl.engine.rollout import Budget, for_each_host
 from cfgdsl.engine.run import Run
@@ -58,15 +47,6 @@ def load(file: str | Path = "infra.py", *, options: Options | None = None) -> "P
     return Project(declarations, options or Options())
 
 
-@attrs.frozen
-class CommandResult:
-    """What an ad-hoc command did on one host."""
-
-    exit: int
-    stdout: str
-    stderr: str
-
-
 class Project:
     """A loaded configuration. Use it as a context manager, or `close` it."""
 
@@ -77,12 +57,9 @@ class Project:
         self._options = options
         self._vault = Vault(declarations.secrets, options.ask)
         self._contents = Contents(self._vault)
+        self._emit = Emitter()
         self._sessions = Sessions(options, self._vault, self._emit)
-        self._planned: dict[str, Planned] = {}
-        self._identities: dict[str, Identity] = {}
-        self._listen: Listener | None = None
-        self._events: list[Event] = []
-        self._emitting = threading.Lock()
+        self._observed: dict[str, Observed] = {}
         self._stopping = threading.Event()
 
     def __enter__(self) -> Self:
@@ -119,13 +96,12 @@ class Project:
         chosen = {host.name: host for host in select(self.hosts, limit)}
         evaluation = self._evaluation()
         plans: dict[str, HostPlan] = {}
-        seen_tags: set[str] = set()
         is_wrong = False
 
         def work(name: str) -> bool:
             nonlocal is_wrong
             try:
-                plans[name] = self._plan_host(chosen[name], evaluation, frozenset(tags), seen_tags)
+                plans[name] = self._plan_host(chosen[name], evaluation, frozenset(tags))
             except CfgdslError as error:
                 is_wrong = is_wrong or not isinstance(error, TargetError)
                 self._sessions.drop(name)
@@ -137,6 +113,7 @@ class Project:
         if is_wrong and all(plan.problems for plan in plans.values()):
             problems = (p for name in chosen if name in plans for p in plans[name].problems)
             raise ConfigurationError(*dict.fromkeys(problems))
+        seen_tags = {t for n in chosen if n in self._observed for t in self._observed[n].tags}
         unseen = [tag for tag in tags if tag not in seen_tags]
         if unseen and not any(plan.problems or plan.bootstrap for plan in plans.values()):
             raise unknown_name("tag or component", unseen[0], seen_tags)
@@ -174,7 +151,7 @@ class Project:
         )
         if halt is not None:
             self._emit(RunHalted(reason=halt.reason, not_started=halt.not_started))
-        return Run(run_id, tuple(self._events))
+        return Run(run_id, self._emit.events)
 
     def graphs(
         self, *, limit: str | None = None, listen: Listener | None = None
@@ -188,13 +165,7 @@ class Project:
         self, *, limit: str | None = None, listen: Listener | None = None
     ) -> dict[str, dict[str, Any] | tuple[Diagnostic, ...]]:
         """The facts of each host, or why there are none."""
-
-        def ask(host: Host[Any]) -> dict[str, Any]:
-            session = self._sessions.get(host)
-            basic = attrs.asdict(basic_facts(session.basics))
-            return {**basic, **attrs.asdict(network_facts(session.facts()))}
-
-        return self._ask_each(limit, listen, ask)
+        return self._ask_each(limit, listen, lambda h: all_facts(self._sessions.get(h)))
 
     def run(
         self,
@@ -205,22 +176,16 @@ class Project:
         listen: Listener | None = None,
     ) -> dict[str, CommandResult | tuple[Diagnostic, ...]]:
         """Run a command on each host (argv, no shell), or say why it could not be."""
-        probe: dict[str, Any] = {"kind": "run", "argv": list(argv)}
-        if timeout is not None:
-            probe["timeout"] = timeout
+        scrub = self._vault.scrub
+        return self._ask_each(
+            limit,
+            listen,
+            lambda h: run_command(self._sessions.get(h), h.name, argv, timeout, scrub),
+        )
 
-        def ask(host: Host[Any]) -> CommandResult:
-            answer = self._sessions.get(host).probe([probe])[0]
-            if "error" in answer:
-                raise CfgdslError(Diagnostic(summary=str(answer["error"]), address=host.name))
-            scrub = self._vault.scrub
-            return CommandResult(
-                answer["exit"], scrub(answer["stdout"]), scrub(answer.get("stderr", ""))
-            )
-
-        return self._ask_each(limit, listen, ask)
-
-    def _ask_each(self, limit: str | None, listen: Listener | None, ask: Any) -> dict[str, Any]:  # noqa: ANN401
+    def _ask_each(
+        self, limit: str | None, listen: Listener | None, ask: Callable[[Host[Any]], Any]
+    ) -> dict[str, Any]:
         self._begin(listen)
         hosts = {host.name: host for host in select(self.hosts, limit)}
         found: dict[str, Any] = {}
@@ -238,74 +203,53 @@ class Project:
         self._for_each(list(hosts), work)
         return {name: found[name] for name in hosts if name in found}
 
-    def _for_each(self, names: Sequence[str], work: Any) -> None:  # noqa: ANN401
+    def _for_each(self, names: Sequence[str], work: Callable[[str], bool]) -> None:
         for_each_host(names, work, parallel=self._options.parallel, stopping=self._stopping)
 
     def _evaluation(self) -> Evaluation:
         """A fresh one for each plan: results and facts of an earlier one may be outdated."""
         return Evaluation(self._declarations, self._contents, self._sessions)
 
-    def _plan_host(
-        self,
-        host: Host[Any],
-        evaluation: Evaluation,
-        tags: frozenset[str],
-        seen_tags: set[str],
-    ) -> HostPlan:
+    def _plan_host(self, host: Host[Any], evaluation: Evaluation, tags: frozenset[str]) -> HostPlan:
         try:
-            session = self._sessions.get(host)
-            evaluated = evaluation.evaluate(host)
-            if tags:
-                seen_tags.update(_tags(evaluated))
-            basics = basic_facts(session.basics)
-            identity = Identity(basics.user, basics.group or basics.user)
-            asked = questions(evaluated.graph.resources)
-            answers = dict(zip(asked, session.probe([p.to_json() for p in asked]), strict=True))
-            request = _request(host, evaluated, identity, basics.machine_id, tags)
-            planned = plan_host(request, answers)
+            observed = observe_host(host, self._sessions.get(host), evaluation, tags)
+            self._observed[host.name] = observed
+            plan = observed.planned.plan
         except NoPythonError as error:
             self._sessions.drop(host.name)
             if not host.bootstrap:
                 raise
-            planned = Planned(bootstrap_plan(host, error), {})
-            self._emit(HostPlanned(host=host.name, plan=planned.plan))
-            return planned.plan
-        self._planned[host.name] = planned
-        self._identities[host.name] = identity
-        self._emit(HostPlanned(host=host.name, plan=planned.plan))
+            plan = bootstrap_plan(host, error)
+        self._emit(HostPlanned(host=host.name, plan=plan))
         self._let_go(host.name, len(self.hosts))
-        return planned.plan
+        return plan
 
     def _apply_host(self, host: Host[Any], plan: HostPlan, run_id: str) -> bool:
         if plan.problems:
             self._emit(HostFailed(host=host.name, problems=plan.problems))
             return False
-        if plan.bootstrap:
-            return self._bootstrap(host, plan)
-        execution = HostExecution(
-            run=run_id,
-            project=self.name,
-            plan=plan,
-            resources=self._planned[host.name].resources,
-            contents=self._contents,
-            vault=self._vault,
-            identity=self._identities[host.name],
-            emit=self._emit,
-        )
         try:
-            return not plan.steps or execution.execute(self._sessions.get(host))
+            if plan.bootstrap:
+                return run_bootstrap(host, plan, self._sessions.options, self._emit)
+            return not plan.steps or self._execution(plan, run_id).execute(self._sessions.get(host))
         except CfgdslError as error:
             self._emit(HostFailed(host=host.name, problems=error.diagnostics))
             return False
         finally:
             self._let_go(host.name, len(self.hosts))
 
-    def _bootstrap(self, host: Host[Any], plan: HostPlan) -> bool:
-        try:
-            return run_bootstrap(host, plan, self._sessions.options, self._emit)
-        except CfgdslError as error:
-            self._emit(HostFailed(host=host.name, problems=error.diagnostics))
-            return False
+    def _execution(self, plan: HostPlan, run_id: str) -> HostExecution:
+        observed = self._observed[plan.host]
+        return HostExecution(
+            run=run_id,
+            project=self.name,
+            plan=plan,
+            resources=observed.planned.resources,
+            contents=self._contents,
+            vault=self._vault,
+            identity=observed.identity,
+            emit=self._emit,
+        )
 
     def _let_go(self, name: str, hosts: int) -> None:
         """Beyond `parallel` hosts, a connection is not kept until it is needed again."""
@@ -313,16 +257,8 @@ class Project:
             self._sessions.drop(name)
 
     def _begin(self, listen: Listener | None) -> None:
-        self._listen = listen
-        self._events = []
+        self._emit.begin(listen)
         self._stopping.clear()
-
-    def _emit(self, event: Event) -> None:
-        with self._emitting:
-            if not isinstance(event, HostConnecting | HostReady | HostPlanned):
-                self._events.append(event)
-            if self._listen is not None:
-                self._listen(event)
 
 
 def _hosts(declarations: Declarations) -> tuple[Host[Any], ...]:
@@ -337,37 +273,6 @@ def _hosts(declarations: Declarations) -> tuple[Host[Any], ...]:
     if problems:
         raise ConfigurationError(*dict.fromkeys(problems))
     return tuple(found.values())
-
-
-def _tags(evaluated: Evaluated) -> Iterator[str]:
-    """All that `--tags` may name on a host."""
-    for resource in evaluated.graph.resources:
-        yield from resource.tags
-    for component in evaluated.components:
-        yield component.partition(":")[2]
-
-
-def _request(
-    host: Host[Any],
-    evaluated: Evaluated,
-    identity: Identity,
-    machine_id: str | None,
-    tags: frozenset[str],
-) -> Request:
-    inside: Mapping[str, tuple[str, ...]] = evaluated.components
-    named = {i for tag in tags for i in inside.get(f"component:{tag}", ())}
-
-    def selected(resource: Resource) -> bool:
-        return not tags or resource.identity in named or not tags.isdisjoint(resource.tags)
-
-    return Request(
-        host=host.name,
-        graph=evaluated.graph,
-        components=inside,
-        identity=identity,
-        machine_id=machine_id,
-        selected=selected,
-    )
 
 
 def _run_id() -> str:

@@ -66,7 +66,7 @@ def test_templates_are_sandboxed(tmp_path: Path) -> None:
 
 
 def test_a_missing_local_file_names_the_declaration(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="cannot read .*nope: No such file") as caught:
+    with pytest.raises(ConfigurationError, match=r"cannot read .*nope: No such file") as caught:
         resolved(LocalFile(str(tmp_path / "nope")))
     assert "test_contents.py" in str(caught.value)
 

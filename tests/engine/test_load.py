@@ -117,4 +117,6 @@ def test_two_projects_live_side_by_side(tmp_path: Path) -> None:
 
 
 def test_a_bad_project_name_is_an_error(tmp_path: Path) -> None:
-    assert "bad project name '../x'" in problem(write(tmp_path, 'import cfgdsl\ncfgdsl.project("../x")\n'))
+    assert "bad project name '../x'" in problem(
+        write(tmp_path, 'import cfgdsl\ncfgdsl.project("../x")\n')
+    )

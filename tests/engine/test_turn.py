@@ -73,9 +73,7 @@ def test_two_threads_that_need_each_others_job_do_not_wait_for_ever() -> None:
                 turn.end(other)
             turn.end(mine)
 
-    threads = [
-        threading.Thread(target=worker, args=pair) for pair in (("a", "b"), ("b", "a"))
-    ]
+    threads = [threading.Thread(target=worker, args=pair) for pair in (("a", "b"), ("b", "a"))]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -16,7 +16,9 @@ from cfgdsl.engine.vault import Vault
 def test_each_source_gives_its_value(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CFGDSL_TEST_SECRET", "from-env")
     (tmp_path / "s").write_text("from-file\n")
-    vault = Vault({"a": "from-store", "b": Secret.env("CFGDSL_TEST_SECRET")}, ask=lambda q: f"<{q}>")
+    vault = Vault(
+        {"a": "from-store", "b": Secret.env("CFGDSL_TEST_SECRET")}, ask=lambda q: f"<{q}>"
+    )
     assert vault.value(Secret.env("CFGDSL_TEST_SECRET")) == "from-env"
     assert vault.value(Secret.file(str(tmp_path / "s"))) == "from-file"
     assert vault.value(Secret.command(["printf", "from %s", "command"])) == "from command"
@@ -54,10 +56,18 @@ def test_a_secret_is_fetched_once(tmp_path: Path) -> None:
 def test_references_in_nested_json_are_revealed() -> None:
     vault = Vault({"p": "hunter22"})
     data = {"env": {"P": f"x{Secret('p')}y"}, "argv": ["a", f"{Secret('p')}"], "n": 1}
-    assert vault.reveal_json(data) == {"env": {"P": "xhunter22y"}, "argv": ["a", "hunter22"], "n": 1}
+    assert vault.reveal_json(data) == {
+        "env": {"P": "xhunter22y"},
+        "argv": ["a", "hunter22"],
+        "n": 1,
+    }
 
 
-@given(value=st.text(min_size=4).filter(lambda v: v.strip() and "\ue000" not in v and "\ue001" not in v))
+@given(
+    value=st.text(min_size=4).filter(
+        lambda v: v.strip() and "\ue000" not in v and "\ue001" not in v
+    )
+)
 def test_no_common_spelling_of_a_value_survives_scrubbing(value: str) -> None:
     vault = Vault({"p": value})
     try:

@@ -9,10 +9,10 @@ from cfgdsl.cli import documents
 from cfgdsl.cli import options as o
 from cfgdsl.cli.exit_codes import DONE, FAILED
 from cfgdsl.cli.guard import guarded
-from cfgdsl.cli.opening import Connections, opened, progress_of
+from cfgdsl.cli.opening import Connections, opened, progress_of, watching
 from cfgdsl.cli.render.listing import command_lines
 from cfgdsl.cli.terminal import Terminal
-from cfgdsl.engine.project import CommandResult
+from cfgdsl.engine.ad_hoc import CommandResult
 
 _Command = Annotated[
     str, typer.Argument(metavar="COMMAND", help="One argument: 'systemctl is-active nginx'.")
@@ -53,7 +53,9 @@ def run_command(
     with opened(file, terminal, connections) as project:
         progress = progress_of("running on", project, limit)
         with terminal.live(progress.rows, unless=as_json):
-            results = project.run(argv, limit=limit, timeout=timeout, listen=progress)
+            results = project.run(
+                argv, limit=limit, timeout=timeout, listen=watching(progress, terminal)
+            )
     if as_json:
         terminal.data(documents.results_document(results))
     else:

@@ -10,7 +10,7 @@ from cfgdsl.cli.render.groups import gathered, host_title
 from cfgdsl.cli.text import Line, Span, counted, line, padded, without_sequences
 from cfgdsl.cli.view import View
 from cfgdsl.core.errors import Diagnostic
-from cfgdsl.engine.project import CommandResult
+from cfgdsl.engine.ad_hoc import CommandResult
 
 
 def fact_lines(facts: Mapping[str, Any], view: View) -> Iterator[Line]:

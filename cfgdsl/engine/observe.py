@@ -1,0 +1,65 @@
+"""Observation: asks one host all that its plan needs, in one message, and makes the plan."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import attrs
+
+from cfgdsl.core.facts import basic_facts
+from cfgdsl.core.host import Host
+from cfgdsl.core.planner import Planned, Request, plan_host, questions
+from cfgdsl.core.predict import Identity
+from cfgdsl.core.resource import Resource
+from cfgdsl.engine.evaluate import Evaluated
+from cfgdsl.targets.session import Session
+
+
+@attrs.frozen
+class Observed:
+    """The plan of a host as it was found, and as whom it was looked at."""
+
+    planned: Planned
+    identity: Identity
+
+
+def observe(
+    host: Host[Any], session: Session, evaluated: Evaluated, tags: frozenset[str]
+) -> Observed:
+    """The plan that brings `host` to what was evaluated for it; only `tags`, if there are any."""
+    basics = basic_facts(session.basics)
+    identity = Identity(basics.user, basics.group or basics.user)
+    asked = questions(evaluated.graph.resources)
+    answers = dict(zip(asked, session.probe([p.to_json() for p in asked]), strict=True))
+    request = _request(host, evaluated, identity, basics.machine_id, tags)
+    return Observed(plan_host(request, answers), identity)
+
+
+def tags_of(evaluated: Evaluated) -> Iterator[str]:
+    """All that `--tags` may name on a host."""
+    for resource in evaluated.graph.resources:
+        yield from resource.tags
+    for component in evaluated.components:
+        yield component.partition(":")[2]
+
+
+def _request(
+    host: Host[Any],
+    evaluated: Evaluated,
+    identity: Identity,
+    machine_id: str | None,
+    tags: frozenset[str],
+) -> Request:
+    inside: Mapping[str, tuple[str, ...]] = evaluated.components
+    named = {i for tag in tags for i in inside.get(f"component:{tag}", ())}
+
+    def selected(resource: Resource) -> bool:
+        return not tags or resource.identity in named or not tags.isdisjoint(resource.tags)
+
+    return Request(
+        host=host.name,
+        graph=evaluated.graph,
+        components=inside,
+        identity=identity,
+        machine_id=machine_id,
+        selected=selected,
+    )
