@@ -10,31 +10,33 @@ from cfgdsl.core.host import Host
 from cfgdsl.core.planner import Planned, Request, plan_host, questions
 from cfgdsl.core.predict import Identity
 from cfgdsl.core.resource import Resource
-from cfgdsl.engine.evaluate import Evaluated
+from cfgdsl.engine.evaluate import Evaluated, Evaluation
 from cfgdsl.targets.session import Session
 
 
 @attrs.frozen
 class Observed:
-    """The plan of a host as it was found, and as whom it was looked at."""
+    """The plan of a host as it was found, as whom it was looked at, and all tags there are."""
 
     planned: Planned
     identity: Identity
+    tags: frozenset[str]
 
 
-def observe(
-    host: Host[Any], session: Session, evaluated: Evaluated, tags: frozenset[str]
+def observe_host(
+    host: Host[Any], session: Session, evaluation: Evaluation, tags: frozenset[str]
 ) -> Observed:
     """The plan that brings `host` to what was evaluated for it; only `tags`, if there are any."""
+    evaluated = evaluation.evaluate(host)
     basics = basic_facts(session.basics)
     identity = Identity(basics.user, basics.group or basics.user)
     asked = questions(evaluated.graph.resources)
     answers = dict(zip(asked, session.probe([p.to_json() for p in asked]), strict=True))
     request = _request(host, evaluated, identity, basics.machine_id, tags)
-    return Observed(plan_host(request, answers), identity)
+    return Observed(plan_host(request, answers), identity, frozenset(_tags(evaluated)))
 
 
-def tags_of(evaluated: Evaluated) -> Iterator[str]:
+def _tags(evaluated: Evaluated) -> Iterator[str]:
     """All that `--tags` may name on a host."""
     for resource in evaluated.graph.resources:
         yield from resource.tags
