@@ -29,11 +29,10 @@ def _stamp(path: str) -> _Stamp:
 
 
 class Contents:
-    """The bytes behind every digest of a run: small ones in memory, large ones by their file."""
+    """What references to contents stand for: each file is read, each template compiled once."""
 
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
-        self._by_digest: dict[str, Content] = {}
         self._files: dict[str, tuple[_Stamp, Content]] = {}
         self._environment: jinja2.Environment | None = None
         self._templates: dict[str, tuple[_Stamp, jinja2.Template]] = {}
@@ -47,23 +46,12 @@ class Contents:
             if isinstance(value, Content | LocalFile | Template | Text):
                 with self._lock:
                     content = self._content(value, resource.origin)
-                    self._by_digest[content.sha256] = content
                 if content is not value:
                     found[slot.name] = content
         if not found:
             return resource
         resolved = resource.observed(**found)
         return resolved.observed(**resolved.complete())  # a secret content changes defaults
-
-    def stream(self, sha256: str) -> Iterator[bytes]:
-        """The bytes of a content, in pieces."""
-        content = self._by_digest[sha256]
-        if content.data is not None:
-            yield content.data
-            return
-        with Path(str(content.path)).open("rb") as file:
-            while piece := file.read(_CHUNK):
-                yield piece
 
     def _content(self, value: Content | LocalFile | Template | Text, origin: Origin) -> Content:
         match value:
@@ -146,6 +134,24 @@ class Contents:
                 loader=jinja2.FunctionLoader(_included),
             )
         return self._environment
+
+
+def stream(content: Content) -> Iterator[bytes]:
+    """The bytes of a content, in pieces."""
+    if content.data is not None:
+        yield content.data
+        return
+    try:
+        with Path(str(content.path)).open("rb") as file:
+            while piece := file.read(_CHUNK):
+                yield piece
+    except OSError as error:
+        raise ConfigurationError(
+            Diagnostic(
+                summary=f"cannot read {content.path} any more: {error.strerror}",
+                hint="Plan again.",
+            )
+        ) from None
 
 
 def _included(name: str) -> str | None:

@@ -16,11 +16,13 @@ from cfgdsl.core.plan import HostPlan, Step
 from cfgdsl.core.predict import Identity
 from cfgdsl.core.probes import Answer, is_error
 from cfgdsl.core.resource import Resource
-from cfgdsl.engine.contents import Contents
+from cfgdsl.engine.contents import stream
 from cfgdsl.engine.events import HostDone, Listener, StepDone, StepOutput, StepStarted
 from cfgdsl.engine.run import WELL
 from cfgdsl.engine.vault import Vault
 from cfgdsl.targets.session import Session
+
+_EMPTY = Content.of("")
 
 
 @attrs.frozen(kw_only=True)
@@ -31,7 +33,6 @@ class HostExecution:
     project: str | None
     plan: HostPlan
     resources: Mapping[int, Resource]
-    contents: Contents
     vault: Vault
     identity: Identity
     emit: Listener
@@ -46,7 +47,7 @@ class HostExecution:
             run=self.run,
             project=self.project,
             contents=[(c.sha256, c.size) for c in contents.values()],
-            stream=self.contents.stream,
+            stream=lambda sha256: stream(contents[sha256]),
         ):
             step = self.plan.steps[int(message["step"])]
             match message["event"]:
@@ -66,6 +67,8 @@ class HostExecution:
         """Every content that a step may write, open ones included."""
         found: dict[str, Content] = {}
         for step in self.plan.steps:
+            if step.is_open:  # may find nothing, where an empty file is to be
+                found[_EMPTY.sha256] = _EMPTY
             for content in (*_op_contents(step.ops or ()), *_field_contents(step)):
                 found[content.sha256] = content
         return found

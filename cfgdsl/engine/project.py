@@ -232,7 +232,10 @@ class Project:
             if plan.bootstrap:
                 return run_bootstrap(host, plan, self._sessions.options, self._emit)
             return not plan.steps or self._execution(plan, run_id).execute(self._sessions.get(host))
-        except CfgdslError as error:
+        except BaseException as error:
+            self._sessions.drop(host.name)  # left in the middle, it can be asked nothing else
+            if not isinstance(error, CfgdslError):
+                raise
             self._emit(HostFailed(host=host.name, problems=error.diagnostics))
             return False
         finally:
@@ -245,7 +248,6 @@ class Project:
             project=self.name,
             plan=plan,
             resources=observed.planned.resources,
-            contents=self._contents,
             vault=self._vault,
             identity=observed.identity,
             emit=self._emit,
