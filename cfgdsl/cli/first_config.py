@@ -3,6 +3,9 @@
 import re
 from pathlib import Path
 
+DEMO = "demo"
+"""The folder that stands for a machine, beside the configuration."""
+
 _LOCAL = '''"""What this project configures. `cfgdsl plan` shows it, `cfgdsl apply` makes it so."""
 
 from pathlib import Path
@@ -22,7 +25,7 @@ def site(host: Host) -> None:
     Directory("/srv")
     Directory("/srv/www")
     File("/srv/www/index.html", content="<h1>It works</h1>\\n", mode=0o644)
-    Symlink("/srv/current", to="/srv/www")
+    Symlink("/srv/current", to="www")
 '''
 
 _REMOTE = '''"""What this project configures. `cfgdsl plan` shows it, `cfgdsl apply` makes it so."""
@@ -53,7 +56,8 @@ CONFIG = Path(__file__).parents[1] / "{file}"
 
 
 def test_applied_once_nothing_is_left_to_do(tmp_path: Path) -> None:
-    copy = shutil.copy(CONFIG, tmp_path)  # its demo folder lies beside it
+    copy = shutil.copy(CONFIG, tmp_path)
+    (tmp_path / "demo").mkdir()
     with cfgdsl.load(copy) as project:
         assert project.apply(project.plan()).ok
         assert project.plan().is_empty

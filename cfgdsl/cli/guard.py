@@ -31,6 +31,7 @@ def guarded(command: Callable[P, int]) -> Callable[P, None]:
         except (typer.Exit, typer.BadParameter, BrokenPipeError):
             raise
         except KeyboardInterrupt:
+            Terminal().complain(words("Interrupted."))
             code = INTERRUPTED
         except Exception as error:  # noqa: BLE001 - whatever it is, the user must understand it
             code = _explained(error, **kwargs)

@@ -1,7 +1,9 @@
 """The entry point of `cfgdsl`: its commands, and what each is for."""
 
+import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -49,7 +51,16 @@ def _options(
 
 def main() -> None:
     """Run the command line of this process."""
+    _complete_streams()
     sys.exit(run(sys.argv[1:]))
+
+
+def _complete_streams() -> None:
+    """Started with a stream closed (``>&-``), Python has none there: then nobody is listening."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            nobody = Path(os.devnull).open(mode, encoding="utf-8")  # noqa: SIM115 - for good
+            setattr(sys, name, nobody)
 
 
 def run(arguments: Sequence[str]) -> int:

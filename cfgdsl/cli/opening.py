@@ -9,7 +9,8 @@ import attrs
 import cfgdsl
 from cfgdsl.cli.interrupt import ending
 from cfgdsl.cli.progress import Progress
-from cfgdsl.cli.terminal import Terminal
+from cfgdsl.cli.terminal import Terminal, words
+from cfgdsl.engine.events import Event, HostReady, Listener
 from cfgdsl.engine.inventory import select
 from cfgdsl.engine.options import Options
 from cfgdsl.engine.project import Project
@@ -37,6 +38,17 @@ def opened(file: Path, terminal: Terminal, connections: Connections) -> Iterator
     )
     with cfgdsl.load(file, options=options) as project, ending(project.stop):
         yield project
+
+
+def watching(progress: Progress, terminal: Terminal) -> Listener:
+    """Feeds `progress`, and shows what the user should know of each connection."""
+
+    def listen(event: Event) -> None:
+        progress(event)
+        if isinstance(event, HostReady) and event.notices:
+            terminal.complain(words("\n".join(f"{event.host}: {n}" for n in event.notices)))
+
+    return listen
 
 
 def progress_of(what: str, project: Project, limit: str | None) -> Progress:

@@ -94,7 +94,7 @@ class Progress:
             digits = max((len(str(h.total)) for _, h in shown), default=0)
             rows = [self._row(n, h, column, digits, width) for n, h in shown]
             if len(busy) > most:
-                rows.append(line(Span(f"  and {counted(len(busy) - most, 'host')} more", "dim")))
+                rows.append(line(Span(f"and {counted(len(busy) - most, 'more host')}", "dim")))
             return [*rows, self._totals(width)]
 
     def _row(self, name: str, host: _Host, column: int, digits: int, width: int) -> Line:

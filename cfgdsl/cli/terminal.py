@@ -2,6 +2,7 @@
 
 import getpass
 import os
+import select
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -92,11 +93,14 @@ class Terminal:
     def confirm(self, question: str) -> bool:
         """Whether the user says yes."""
         with self._lock, self._paused():
-            try:
-                answer = input(f"{clean(question)} [y/N] ")
-            except EOFError:
+            sys.stdout.write(f"\n{clean(question)} [y/N] ")
+            sys.stdout.flush()
+            # Not `input`: a Ctrl-C that comes just before it begins to read would wait for Enter.
+            while not select.select([sys.stdin], [], [], 0.2)[0]:
+                pass
+            answer = sys.stdin.readline()
+            if not answer.endswith("\n"):
                 self._write(sys.stdout, [()])
-                return False
         return answer.strip().lower() in {"y", "yes"}
 
     def ask_secret(self, question: str) -> str | None:

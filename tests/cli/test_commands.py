@@ -1,9 +1,12 @@
 """Each command against a project that only pretends: exit codes, refusals, what goes where."""
 
 import json
+import os
+import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import attrs
 import pytest
@@ -14,12 +17,13 @@ from cfgdsl.cli.terminal import Terminal
 from cfgdsl.core.errors import ConfigurationError, Diagnostic, TargetError
 from cfgdsl.core.host import Host
 from cfgdsl.core.plan import HostPlan, Plan
-from cfgdsl.engine.events import Event, HostDone, HostPlanned, Listener, StepDone
+from cfgdsl.engine.ad_hoc import CommandResult
+from cfgdsl.engine.events import Event, HostDone, HostPlanned, HostReady, Listener, StepDone
 from cfgdsl.engine.options import Options
-from cfgdsl.engine.project import CommandResult
 from cfgdsl.engine.run import Run
 from tests.cli import samples
 
+Ask = Callable[[str], int]
 EMPTY = samples.lone(unchanged=3)
 CHANGES = samples.lone(*samples.web_steps(), unchanged=3)
 ALWAYS = samples.lone(attrs.evolve(samples.odd_steps()[5], id=0))
@@ -41,9 +45,10 @@ class FakeProject:
     asked: dict[str, Any] = attrs.field(factory=dict)
     during_run: Callable[[], None] = lambda: None
     stopped: int = 0
+    notices: tuple[str, ...] = ()
     hosts: tuple[Host[Any], ...] = (Host("web1"),)
 
-    def __enter__(self) -> "FakeProject":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -58,6 +63,7 @@ class FakeProject:
         self.asked = asked
         plan = self.plans.pop(0)
         for host in plan.hosts:
+            listen(HostReady(host=host.host, notices=self.notices))
             listen(HostPlanned(host=host.host, plan=host))
         return plan
 
@@ -138,38 +144,34 @@ def test_apply_refuses_where_nobody_can_be_asked(
     assert project.options is None  # nothing was even loaded
 
 
-@pytest.mark.parametrize(("answer", "code"), [("y", 0), ("yes", 0), ("", 1), ("n", 1), ("x", 1)])
-def test_apply_asks(
-    project: FakeProject, monkeypatch: pytest.MonkeyPatch, answer: str, code: int
-) -> None:
-    project.plans = [CHANGES]
-    _interactive(monkeypatch)
-    monkeypatch.setattr("builtins.input", lambda _: answer)
-    assert run(["apply"]) == code
+@pytest.fixture
+def asked(project: FakeProject, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Ask:
+    """Runs an apply on what seems to be a terminal, where somebody types."""
+
+    def ask(typed: str) -> int:
+        project.plans = [CHANGES]
+        original = Terminal.__init__
+
+        def interactive(self: Terminal, **values: Any) -> None:
+            original(self, **values)
+            self.is_interactive = True
+
+        monkeypatch.setattr(Terminal, "__init__", interactive)
+        (tmp_path / "typed").write_text(typed)
+        with (tmp_path / "typed").open() as stdin:
+            monkeypatch.setattr("sys.stdin", stdin)
+            return run(["apply"])
+
+    return ask
+
+
+@pytest.mark.parametrize(
+    ("typed", "code"),
+    [("y\n", 0), ("yes\n", 0), ("Y", 0), ("\n", 1), ("n\n", 1), ("x\n", 1), ("", 1)],
+)
+def test_apply_asks(project: FakeProject, asked: Ask, typed: str, code: int) -> None:
+    assert asked(typed) == code
     assert bool(project.applied) == (code == 0)
-
-
-def _interactive(monkeypatch: pytest.MonkeyPatch) -> None:
-    original = Terminal.__init__
-
-    def init(self: Terminal, **values: Any) -> None:
-        original(self, **values)
-        self.is_interactive = True
-
-    monkeypatch.setattr(Terminal, "__init__", init)
-
-
-def test_end_of_input_at_the_question_is_a_no(
-    project: FakeProject, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def no_input(_: str) -> str:
-        raise EOFError
-
-    project.plans = [CHANGES]
-    _interactive(monkeypatch)
-    monkeypatch.setattr("builtins.input", no_input)
-    assert run(["apply"]) == 1
-    assert project.applied == []
 
 
 def test_options_reach_the_engine(project: FakeProject) -> None:
@@ -254,6 +256,32 @@ def test_ctrl_c_while_planning_exits_130(project: FakeProject) -> None:
     assert run(["apply", "--yes"]) == 130
 
 
+def test_ctrl_c_in_a_run_stops_and_then_interrupts(
+    project: FakeProject, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def press_twice() -> None:
+        for count in (1, 2):
+            os.kill(os.getpid(), signal.SIGINT)
+            while project.stopped < count:
+                time.sleep(0.01)
+
+    project.plans, project.during_run = [CHANGES], press_twice
+    before = signal.getsignal(signal.SIGINT)
+    assert run(["apply", "--yes"]) == 130
+    assert signal.getsignal(signal.SIGINT) is before
+    out, err = capsys.readouterr()
+    assert "Stopping: finishing what has begun." in err
+    assert "1 host: 2 created" in out
+
+
+def test_what_a_connection_notices_is_told(
+    project: FakeProject, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project.plans, project.notices = [EMPTY], ("accepted a new host key SHA256:x",)
+    assert run(["plan"]) == 0
+    assert "web1: accepted a new host key SHA256:x\n" in capsys.readouterr().err
+
+
 def test_plan_as_json_is_the_plans_own_document(
     project: FakeProject, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -269,12 +297,13 @@ def test_apply_as_json_is_a_line_for_each_event_and_a_summary(
     assert run(["apply", "--yes", "--json"]) == 1
     events = [json.loads(text) for text in capsys.readouterr().out.splitlines()]
     assert [e["event"] for e in events] == [
+        "host_ready",
         "host_planned",
         *["step_done"] * 7,
         "host_done",
         "summary",
     ]
-    assert events[1]["step"] == "package:nginx"
+    assert events[2]["step"] == "package:nginx"
     summary = events[-1]
     assert summary["ok"] is False
     assert summary["outcomes"] == {"failed": 7}

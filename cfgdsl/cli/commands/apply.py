@@ -7,7 +7,7 @@ from cfgdsl.cli import options as o
 from cfgdsl.cli.exit_codes import DONE, FAILED, INTERRUPTED
 from cfgdsl.cli.guard import guarded
 from cfgdsl.cli.interrupt import draining
-from cfgdsl.cli.opening import Connections, opened, progress_of
+from cfgdsl.cli.opening import Connections, opened, progress_of, watching
 from cfgdsl.cli.progress import Progress
 from cfgdsl.cli.screens import ForPeople, ForPrograms, Screen
 from cfgdsl.cli.terminal import Terminal, words
@@ -84,10 +84,9 @@ class _Apply:
 
     def _plan(self) -> Plan:
         progress = progress_of("planning", self.project, self.limit)
+        listen = _both(watching(progress, self.terminal), self.screen.heard)
         with self.terminal.live(progress.rows, unless=not self.screen.is_moving):
-            plan = self.project.plan(
-                limit=self.limit, tags=self.tags, listen=_both(progress, self.screen.heard)
-            )
+            plan = self.project.plan(limit=self.limit, tags=self.tags, listen=listen)
         self.screen.planned(plan)
         return plan
 
@@ -123,7 +122,7 @@ class _Apply:
 
 
 _STOPPING = {
-    1: "Stopping: what has begun is finished, nothing new is started. Ctrl-C again interrupts it.",
+    1: "Stopping: finishing what has begun. Ctrl-C again interrupts that.",
     2: "Interrupting what still runs. Ctrl-C again leaves at once.",
 }
 
@@ -140,4 +139,4 @@ def _question(plan: Plan) -> str:
     hosts = sum(bool(host.steps) for host in plan.hosts)
     left_out = sum(bool(host.problems) for host in plan.hosts)
     but = f", leaving out {left_out} that cannot be planned" if left_out else ""
-    return f"\nApply this to {counted(hosts, 'host')}{but}?"
+    return f"Apply this to {counted(hosts, 'host')}{but}?"

@@ -4,7 +4,7 @@ from cfgdsl.cli import documents
 from cfgdsl.cli import options as o
 from cfgdsl.cli.exit_codes import DONE, FAILED
 from cfgdsl.cli.guard import guarded
-from cfgdsl.cli.opening import Connections, opened, progress_of
+from cfgdsl.cli.opening import Connections, opened, progress_of, watching
 from cfgdsl.cli.render.listing import fact_lines
 from cfgdsl.cli.terminal import Terminal
 
@@ -27,8 +27,9 @@ def facts_command(
     connections = Connections(parallel, ssh_config, accept_new_host_keys, connect_timeout)
     with opened(file, terminal, connections) as project:
         progress = progress_of("asking", project, limit)
+        listen = watching(progress, terminal)
         with terminal.live(progress.rows, unless=as_json):
-            found = project.facts(limit=limit, listen=progress)
+            found = project.facts(limit=limit, listen=listen)
     if as_json:
         terminal.data(documents.results_document(found))
     else:

@@ -10,7 +10,7 @@ from cfgdsl.cli import documents
 from cfgdsl.cli import options as o
 from cfgdsl.cli.exit_codes import DONE
 from cfgdsl.cli.guard import guarded
-from cfgdsl.cli.opening import Connections, opened
+from cfgdsl.cli.opening import Connections, opened, progress_of, watching
 from cfgdsl.cli.render.dot import dot
 from cfgdsl.cli.render.graph import graph_lines, pictures
 from cfgdsl.cli.render.svg import svg
@@ -52,7 +52,8 @@ def graph_command(
     terminal = Terminal(no_color=no_color, verbose=verbose)
     connections = Connections(parallel, ssh_config, accept_new_host_keys, connect_timeout)
     with opened(file, terminal, connections) as project:
-        graphs = project.graphs(limit=limit)
+        progress = progress_of("evaluating", project, limit)
+        graphs = project.graphs(limit=limit, listen=watching(progress, terminal))
     view = terminal.view
     if as_json:
         text = documents.graphs_document(graphs)

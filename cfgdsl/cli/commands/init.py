@@ -39,6 +39,8 @@ def init_command(
                     hint="Name another file: `cfgdsl init other.py`.",
                 )
             )
+    if host is None:
+        (file.parent / first_config.DEMO).mkdir(parents=True, exist_ok=True)
     _write(file, first_config.configuration(file, host))
     _write(test, first_config.test(file, host))
     terminal.show(words(f"Wrote {file} and {test}."))

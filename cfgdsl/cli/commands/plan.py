@@ -4,7 +4,7 @@ from cfgdsl.cli import documents
 from cfgdsl.cli import options as o
 from cfgdsl.cli.exit_codes import DONE, FAILED, PENDING
 from cfgdsl.cli.guard import guarded
-from cfgdsl.cli.opening import Connections, opened, progress_of
+from cfgdsl.cli.opening import Connections, opened, progress_of, watching
 from cfgdsl.cli.render.plan import plan_lines
 from cfgdsl.cli.terminal import Terminal
 
@@ -29,8 +29,9 @@ def plan_command(
     connections = Connections(parallel, ssh_config, accept_new_host_keys, connect_timeout)
     with opened(file, terminal, connections) as project:
         progress = progress_of("planning", project, limit)
+        listen = watching(progress, terminal)
         with terminal.live(progress.rows, unless=as_json):
-            plan = project.plan(limit=limit, tags=o.split_tags(tags), listen=progress)
+            plan = project.plan(limit=limit, tags=o.split_tags(tags), listen=listen)
     if as_json:
         terminal.data(documents.plan_document(plan))
     else:

@@ -52,10 +52,9 @@ def run_command(
     connections = Connections(parallel, ssh_config, accept_new_host_keys, connect_timeout)
     with opened(file, terminal, connections) as project:
         progress = progress_of("running on", project, limit)
+        listen = watching(progress, terminal)
         with terminal.live(progress.rows, unless=as_json):
-            results = project.run(
-                argv, limit=limit, timeout=timeout, listen=watching(progress, terminal)
-            )
+            results = project.run(argv, limit=limit, timeout=timeout, listen=listen)
     if as_json:
         terminal.data(documents.results_document(results))
     else:

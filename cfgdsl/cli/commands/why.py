@@ -11,7 +11,7 @@ from cfgdsl.cli import documents
 from cfgdsl.cli import options as o
 from cfgdsl.cli.exit_codes import DONE
 from cfgdsl.cli.guard import guarded
-from cfgdsl.cli.opening import Connections, opened
+from cfgdsl.cli.opening import Connections, opened, progress_of, watching
 from cfgdsl.cli.render.why import Explanation, explain, why_lines
 from cfgdsl.cli.terminal import Terminal
 from cfgdsl.core.errors import ConfigurationError, Diagnostic
@@ -45,7 +45,8 @@ def why_command(
         a, b = _named(first), _named(second)
         if limit is None:
             limit = a.host or b.host
-        graphs = project.graphs(limit=limit)
+        progress = progress_of("evaluating", project, limit)
+        graphs = project.graphs(limit=limit, listen=watching(progress, terminal))
     found = _explained(graphs, a, b, terminal)
     if as_json:
         hosts = {host: explanation.to_json() for host, explanation in found.items()}
