@@ -10,7 +10,7 @@ from cfgdsl.core.host import Host
 from cfgdsl.core.planner import Planned, Request, plan_host, questions
 from cfgdsl.core.predict import Identity
 from cfgdsl.core.resource import Resource
-from cfgdsl.engine.evaluate import Evaluated, Evaluation
+from cfgdsl.engine.evaluate import Evaluated
 from cfgdsl.targets.session import Session
 
 
@@ -24,10 +24,9 @@ class Observed:
 
 
 def observe_host(
-    host: Host[Any], session: Session, evaluation: Evaluation, tags: frozenset[str]
+    host: Host[Any], session: Session, evaluated: Evaluated, tags: frozenset[str]
 ) -> Observed:
     """The plan that brings `host` to what was evaluated for it; only `tags`, if there are any."""
-    evaluated = evaluation.evaluate(host)
     basics = basic_facts(session.basics)
     identity = Identity(basics.user, basics.group or basics.user)
     asked = questions(evaluated.graph.resources)

@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from cfgdsl.core.errors import (
     CfgdslError,
@@ -14,26 +14,28 @@ from cfgdsl.core.errors import (
     NoPythonError,
     TargetError,
 )
-from cfgdsl.core.graph import Graph
 from cfgdsl.core.host import Host, unknown_name
 from cfgdsl.core.plan import HostPlan, Plan
 from cfgdsl.engine.ad_hoc import CommandResult, all_facts, run_command
-from cfgdsl.engine.bootstrap import bootstrap_plan, run_bootstrap
 from cfgdsl.engine.contents import Contents
 from cfgdsl.engine.declare import Declarations, two_hosts_of_one_name
 from cfgdsl.engine.emitter import Emitter
-from cfgdsl.engine.evaluate import Evaluation
 from cfgdsl.engine.events import HostFailed, HostPlanned, Listener, RunHalted
-from cfgdsl.engine.execute import HostExecution
 from cfgdsl.engine.inventory import select
 from cfgdsl.engine.load import load_declarations
-from cfgdsl.engine.observe import Observed, observe_host
 from cfgdsl.engine.options import Options
 from cfgdsl.engine.rollout import Budget, for_each_host
 from cfgdsl.engine.run import Run
 from cfgdsl.engine.sessions import Sessions
 from cfgdsl.engine.vault import Vault
 from cfgdsl.targets.traffic import Traffic
+
+# What a host needs only once it is connected is imported then: while the network is waited for.
+if TYPE_CHECKING:
+    from cfgdsl.core.graph import Graph
+    from cfgdsl.engine.evaluate import Evaluation
+    from cfgdsl.engine.execute import HostExecution
+    from cfgdsl.engine.observe import Observed
 
 
 def load(file: str | Path = "infra.py", *, options: Options | None = None) -> "Project":
@@ -94,6 +96,7 @@ class Project:
         """
         self._begin(listen)
         chosen = {host.name: host for host in select(self.hosts, limit)}
+        self._sessions.begin(list(chosen.values())[: self._options.parallel])
         evaluation = self._evaluation()
         plans: dict[str, HostPlan] = {}
         is_wrong = False
@@ -155,7 +158,7 @@ class Project:
 
     def graphs(
         self, *, limit: str | None = None, listen: Listener | None = None
-    ) -> dict[str, Graph]:
+    ) -> "dict[str, Graph]":
         """The graph of each host; hosts are asked only for facts that the configuration reads."""
         self._begin(listen)
         evaluation = self._evaluation()
@@ -206,19 +209,28 @@ class Project:
     def _for_each(self, names: Sequence[str], work: Callable[[str], bool]) -> None:
         for_each_host(names, work, parallel=self._options.parallel, stopping=self._stopping)
 
-    def _evaluation(self) -> Evaluation:
+    def _evaluation(self) -> "Evaluation":
         """A fresh one for each plan: results and facts of an earlier one may be outdated."""
+        from cfgdsl.engine.evaluate import Evaluation  # noqa: PLC0415 - see above
+
         return Evaluation(self._declarations, self._contents, self._sessions)
 
-    def _plan_host(self, host: Host[Any], evaluation: Evaluation, tags: frozenset[str]) -> HostPlan:
+    def _plan_host(
+        self, host: Host[Any], evaluation: "Evaluation", tags: frozenset[str]
+    ) -> HostPlan:
+        from cfgdsl.engine.observe import observe_host  # noqa: PLC0415 - see above
+
+        evaluated = evaluation.evaluate(host)
         try:
-            observed = observe_host(host, self._sessions.get(host), evaluation, tags)
+            observed = observe_host(host, self._sessions.get(host), evaluated, tags)
             self._observed[host.name] = observed
             plan = observed.planned.plan
         except NoPythonError as error:
             self._sessions.drop(host.name)
             if not host.bootstrap:
                 raise
+            from cfgdsl.engine.bootstrap import bootstrap_plan  # noqa: PLC0415 - see above
+
             plan = bootstrap_plan(host, error)
         self._emit(HostPlanned(host=host.name, plan=plan))
         self._let_go(host.name, len(self.hosts))
@@ -230,6 +242,8 @@ class Project:
             return False
         try:
             if plan.bootstrap:
+                from cfgdsl.engine.bootstrap import run_bootstrap  # noqa: PLC0415 - see above
+
                 return run_bootstrap(host, plan, self._sessions.options, self._emit)
             return not plan.steps or self._execution(plan, run_id).execute(self._sessions.get(host))
         except BaseException as error:
@@ -241,7 +255,9 @@ class Project:
         finally:
             self._let_go(host.name, len(self.hosts))
 
-    def _execution(self, plan: HostPlan, run_id: str) -> HostExecution:
+    def _execution(self, plan: HostPlan, run_id: str) -> "HostExecution":
+        from cfgdsl.engine.execute import HostExecution  # noqa: PLC0415 - see above
+
         observed = self._observed[plan.host]
         return HostExecution(
             run=run_id,
