@@ -5,6 +5,7 @@ is text, ``kind:name``: ``path:/etc/nginx``, ``user:deploy``, ``package:nginx``,
 ``unit:nginx.service``, ``port:80``.
 """
 
+import functools
 import posixpath
 from collections.abc import Iterable
 
@@ -56,8 +57,13 @@ def parents(name: str) -> tuple[str, ...]:
     >>> parents("/etc/nginx/conf.d")
     ('path:/etc/nginx', 'path:/etc')
     """
+    return _and_above(posixpath.dirname(name))
+
+
+@functools.lru_cache(maxsize=4096)
+def _and_above(folder: str) -> tuple[str, ...]:
+    """Folders are few and much lies in them: each is taken apart once."""
     found = []
-    folder = posixpath.dirname(name)
     while folder not in {"/", ""}:
         found.append(path(folder))
         folder = posixpath.dirname(folder)
