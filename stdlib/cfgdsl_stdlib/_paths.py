@@ -1,5 +1,6 @@
 """What everything that lives at a path has in common: whom it waits for, and its attributes."""
 
+import functools
 import posixpath
 from collections.abc import Iterator
 from typing import Any, Protocol
@@ -20,7 +21,12 @@ class Owned(Protocol):
 
 def parent(path: str) -> probes.Stat:
     """The question for the folder of a path."""
-    return probes.Stat(posixpath.dirname(path), follow=True)
+    return _folder(posixpath.dirname(path))
+
+
+@functools.lru_cache(maxsize=4096)
+def _folder(path: str) -> probes.Stat:
+    return probes.Stat(path, follow=True)
 
 
 def footprint(
