@@ -51,6 +51,7 @@ def _host(data: Mapping[str, Any]) -> HostPlan:
         machine_id=_get(data, "machine_id", str, None),
         steps=tuple(_step(host, item) for item in _list(data, "steps")),
         unchanged=_get(data, "unchanged", int),
+        bootstrap=_get(data, "bootstrap", bool),
         skipped=tuple(
             Skip(
                 identity=_get(item, "identity", str),

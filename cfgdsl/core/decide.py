@@ -8,11 +8,11 @@ from typing import Any
 
 import attrs
 
-from cfgdsl.core.diff import Change, compare, is_absent
+from cfgdsl.core.diff import Change, compare
 from cfgdsl.core.ops import Op
 from cfgdsl.core.predict import Identity, World
 from cfgdsl.core.probes import Answer, Answers, Probe, is_known
-from cfgdsl.core.resource import Resource
+from cfgdsl.core.resource import Resource, is_absent
 from cfgdsl.runner import wire
 
 

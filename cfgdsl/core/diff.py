@@ -6,7 +6,7 @@ import attrs
 
 from cfgdsl.core.content import hide
 from cfgdsl.core.output import Output
-from cfgdsl.core.resource import Resource, state_fields
+from cfgdsl.core.resource import Resource, is_absent, state_fields
 
 R = TypeVar("R", bound=Resource)
 
@@ -48,11 +48,6 @@ class Change(Generic[R]):
     def is_needed(self) -> bool:
         """Whether anything differs."""
         return self.action != NONE
-
-
-def is_absent(resource: Resource | None) -> bool:
-    """Whether there is nothing: None, or what says ``absent=True`` of itself."""
-    return resource is None or bool(getattr(resource, "absent", False))
 
 
 def compare(desired: R, observed: R | None) -> Change[R]:

@@ -12,10 +12,10 @@ import attrs
 
 from cfgdsl.core.errors import ConfigurationError, Diagnostic
 from cfgdsl.core.footprint import Footprint, parents
-from cfgdsl.core.merge import merge_equal, writers_of
+from cfgdsl.core.merge import merge_equal, needed_but_absent, writers_of
 from cfgdsl.core.order import cycles_in, knots, reached_from, topological_order
 from cfgdsl.core.output import Output
-from cfgdsl.core.resource import Resource, outputs_in, references
+from cfgdsl.core.resource import Resource, is_absent, outputs_in, references
 
 EdgeKind = Literal["declared", "reference", "inferred"]
 
@@ -70,7 +70,7 @@ def build(resources: Iterable[Resource], components: Mapping[str, Sequence[str]]
     position = {resource.identity: index for index, resource in enumerate(unique)}
     footprints = tuple(resource.footprint() for resource in unique)
     writers, conflicts = writers_of(unique, footprints)
-    problems += conflicts
+    problems += [*conflicts, *needed_but_absent(unique, footprints, writers)]
     edges: list[Edge] = []
     for index, resource in enumerate(unique):
         for argument, value in _references(resource):
@@ -159,30 +159,40 @@ def _waits_for_itself(resource: Resource, argument: str) -> Diagnostic:
 def _inferred(
     resources: Sequence[Resource], footprints: Sequence[Footprint], writers: Mapping[str, int]
 ) -> Iterator[Edge]:
-    """A writer comes before its readers; what removes a key comes after what uses it."""
-    under = _writers_under(footprints)
+    """A writer comes before its readers; what removes a key comes after what uses it.
+
+    Who reads a whole folder reads also what is no more in it, and so comes after removals too.
+    """
+    under = _writers_under(resources, footprints, writers)
     for index, footprint in enumerate(footprints):
-        read = [(key, writers[key]) for key in footprint.reads if key in writers]
-        read += [(key, writer) for key in footprint.reads_under for writer in under[key]]
         seen = {index}
-        for key, writer in read:
-            if writer in seen:
-                continue
-            seen.add(writer)
-            if getattr(resources[writer], "absent", False):
-                yield Edge(index, writer, "inferred", key)
-            else:
-                yield Edge(writer, index, "inferred", key)
+        for key in footprint.reads_under:
+            for writer in under[key]:
+                if writer not in seen:
+                    seen.add(writer)
+                    yield Edge(writer, index, "inferred", key)
+        for key in footprint.reads:
+            writer = writers.get(key, index)
+            if writer not in seen:
+                seen.add(writer)
+                gone = is_absent(resources[writer])
+                ends = (index, writer) if gone else (writer, index)
+                yield Edge(*ends, "inferred", key)
 
 
-def _writers_under(footprints: Sequence[Footprint]) -> dict[str, list[int]]:
-    """For each folder that somebody reads as a whole: who writes something inside."""
+def _writers_under(
+    resources: Sequence[Resource], footprints: Sequence[Footprint], writers: Mapping[str, int]
+) -> dict[str, list[int]]:
+    """For each folder that somebody reads as a whole: who writes it or something inside, or removes
+    it with a folder above."""
     found: dict[str, list[int]] = {key: [] for f in footprints for key in f.reads_under}
-    if not found:
-        return found
-    for index, footprint in enumerate(footprints):
+    for folder, writing in found.items():
+        above = (writers[key] for key in parents(folder.removeprefix("path:")) if key in writers)
+        writing.extend(writer for writer in above if is_absent(resources[writer]))
+    for index, footprint in enumerate(footprints) if found else ():
         for key in footprint.writes:
-            for folder in parents(key.removeprefix("path:")) if key.startswith("path:") else ():
+            above_key = parents(key.removeprefix("path:")) if key.startswith("path:") else ()
+            for folder in (key, *above_key):
                 if folder in found:
                     found[folder].append(index)
     return found

@@ -1,12 +1,12 @@
 """What several declarations on one target may not be: the same thing twice, differently."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from cfgdsl.core.errors import Diagnostic
-from cfgdsl.core.footprint import Footprint
+from cfgdsl.core.footprint import Footprint, parents
 from cfgdsl.core.output import Output
-from cfgdsl.core.resource import Resource
+from cfgdsl.core.resource import Resource, is_absent
 
 _UNITED = ("after", "tags")
 """What two declarations of one thing may each say: both hold."""
@@ -58,6 +58,33 @@ def writers_of(
                     )
                 )
     return writers, problems
+
+
+def needed_but_absent(
+    resources: Sequence[Resource], footprints: Sequence[Footprint], writers: Mapping[str, int]
+) -> list[Diagnostic]:
+    """A problem for each resource that needs what another declares absent: a run would undo it."""
+    removed = {key: resources[i] for key, i in writers.items() if is_absent(resources[i])}
+    return [
+        Diagnostic(
+            summary=f"needs {key}, which {removed[key].identity} declares absent",
+            hint="Declare both absent, or none.",
+            address=resource.identity,
+            origins=(resource.origin, removed[key].origin),
+        )
+        for resource, footprint in zip(resources, footprints, strict=True)
+        if removed and not is_absent(resource)
+        for key in _needed(footprint)
+        if key in removed
+    ]
+
+
+def _needed(footprint: Footprint) -> Iterator[str]:
+    """The keys that must exist, and the folders above them."""
+    for key, _ in footprint.awaits:
+        yield key
+        if key.startswith("path:"):
+            yield from parents(key.removeprefix("path:"))
 
 
 def _differing(one: Resource, other: Resource) -> list[str]:

@@ -6,13 +6,13 @@ from typing import Any
 import attrs
 
 from cfgdsl.core.decide import decide, digest_of
-from cfgdsl.core.diff import UPDATE, Change
+from cfgdsl.core.diff import DELETE, UPDATE, Change
 from cfgdsl.core.errors import Diagnostic, ImpossibleError
 from cfgdsl.core.graph import Graph, resolve, with_awaits
 from cfgdsl.core.plan import HostPlan, Skip, Step, reason_for
 from cfgdsl.core.predict import Identity, World
 from cfgdsl.core.probes import Answer, Probe, Run, is_error, is_known
-from cfgdsl.core.resource import Resource, outputs_in
+from cfgdsl.core.resource import Resource, is_absent, outputs_in
 from cfgdsl.core.tasks import TaskSteps
 from cfgdsl.core.view import View, foresee, look
 
@@ -62,7 +62,9 @@ class _Planner:
         self.request = request
         self.base = answers
         self.world = World(answers, request.identity)
-        self.graph = with_awaits(request.graph, self._missing(request.graph))
+        missing = tuple(self._missing(request.graph))
+        self.graph = with_awaits(request.graph, missing)
+        self.awaiting = {index for index, _ in missing}
         self.predecessors = self.graph.predecessors()
         self.steps: list[Step] = []
         self.resources: dict[int, Resource] = {}
@@ -98,11 +100,15 @@ class _Planner:
         return Planned(plan, self.resources)
 
     def _missing(self, graph: Graph) -> Iterable[tuple[int, str]]:
-        written = {key for footprint in graph.footprints for key in footprint.writes}
+        writer = {
+            key: i for i, footprint in enumerate(graph.footprints) for key in footprint.writes
+        }
         for index, footprint in enumerate(graph.footprints):
             for key, probe in footprint.awaits:
-                if key not in written and self.base.get(probe) is None:
+                if writer.get(key, index) == index and self.base.get(probe) is None:
                     yield index, key
+            if is_absent(graph.resources[index]):  # also when something else brings it anew
+                yield from ((index, key) for key in footprint.writes if key.startswith("path:"))
 
     def _visit(self, index: int) -> None:
         resource = self.graph.resources[index]
@@ -126,13 +132,24 @@ class _Planner:
         for p in self.predecessors[index]:
             if self.provided[p]:
                 sets[id(self.provided[p])] = self.provided[p]
-            if self.uncertain[p] or (self.own[p] and self.graph.footprints[p].brings):
+            if self.uncertain[p] or self._brings_something(p, index):
                 self.uncertain[index] = True
             if self.broken[p]:
                 self.broken[index] = True
         if len(sets) == 1:
             return next(iter(sets.values()))  # shared: chains and fans stay linear in memory
         return frozenset().union(*sets.values())
+
+    def _brings_something(self, earlier: int, index: int) -> bool:
+        """Whether what is absent now may be there after `earlier`, as far as `index` cares.
+
+        A command that runs each time counts only for those who await something, or no plan that
+        has one would ever be empty.
+        """
+        if not self.own[earlier] or not self.graph.footprints[earlier].brings:
+            return False
+        changes = any(not self.steps[i].always for i in self.own[earlier])
+        return changes or (index in self.awaiting and not is_absent(self.graph.resources[index]))
 
     def _condition_holds(self, index: int, resource: Resource) -> bool | None:
         """Whether the condition is true; None: only the run can tell."""
@@ -189,7 +206,7 @@ class _Planner:
             probes = tuple(dict.fromkeys((*probes, resource.only_if.probe)))
         return self.add_step(
             resource,
-            action=change.action if change.is_needed else UPDATE,
+            action=change.action if change.is_needed else DELETE if is_absent(resource) else UPDATE,
             reason=reason_for(change.action, change.fields, resource.kind)
             if change.is_needed
             else "hangs on what an earlier step brings",

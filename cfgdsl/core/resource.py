@@ -266,6 +266,11 @@ def state_fields(cls: ResourceType) -> tuple[Slot, ...]:
     return cls.fields_.state
 
 
+def is_absent(resource: Resource | None) -> bool:
+    """Whether it says that there is nothing: None, or ``absent=True``."""
+    return resource is None or bool(getattr(resource, "absent", False))
+
+
 def outputs_in(resource: Resource) -> Iterator[tuple[str, Output[Any]]]:
     """Every (field name, output) that a resource is given for a field."""
     values = resource.__dict__

@@ -4,7 +4,7 @@ from typing import Any, Protocol
 
 import attrs
 
-from cfgdsl.core.diff import Change
+from cfgdsl.core.diff import DELETE, Change
 from cfgdsl.core.footprint import parents
 from cfgdsl.core.ops import Run
 from cfgdsl.core.plan import Step
@@ -35,6 +35,8 @@ class TaskSteps:
         self._planner = planner
         self._by_key: dict[str, list[int]] = {}
         """Changing steps by each key they write, and by every folder above a path."""
+        self._removed: dict[str, list[int]] = {}
+        """Deleting steps by each key they write: all below a removed path changes too."""
         self._shared: dict[tuple[Any, ...], list[int]] = {}
         """The steps of each shared task, in order."""
 
@@ -46,6 +48,8 @@ class TaskSteps:
             above = parents(key.removeprefix("path:")) if key.startswith("path:") else ()
             for each in (key, *above):
                 self._by_key.setdefault(each, []).append(step.id)
+            if step.action == DELETE:
+                self._removed.setdefault(key, []).append(step.id)
 
     def before(
         self, resource: Resource, change: Change[Any], waits: frozenset[int]
@@ -135,7 +139,9 @@ class TaskSteps:
                 steps = self._planner.own[position]
                 found |= {i for i in steps if not self._planner.steps[i].always}
         for key in task.cause_keys:
-            found |= set(self._by_key.get(key, ()))
+            found.update(self._by_key.get(key, ()))
+            for above in parents(key.removeprefix("path:")) if key.startswith("path:") else ():
+                found.update(self._removed.get(above, ()))
         return frozenset(found)
 
     def _reason(self, triggers: frozenset[int]) -> str:

@@ -10,7 +10,7 @@ from cfgdsl.core.errors import ImpossibleError
 from cfgdsl.core.output import Output
 from cfgdsl.core.predict import World
 from cfgdsl.core.probes import Answer, Answers, Probe, Query, Unknown, is_error, is_known
-from cfgdsl.core.resource import Resource, outputs_in
+from cfgdsl.core.resource import Resource, is_absent, outputs_in
 
 
 @attrs.frozen
@@ -26,10 +26,8 @@ class View:
     def is_promised(self) -> bool:
         """Whether it changes for sure; what is compared with an output may be as wanted already."""
         change = self.change
-        surely = change.before is None or any(
-            not isinstance(c.after, Output) for c in change.fields
-        )
-        return change.is_needed and (surely or not change.fields)
+        awaited = [isinstance(c.after, Output) for c in change.fields]
+        return change.is_needed and (is_absent(change.before) or not awaited or not all(awaited))
 
 
 def look(
