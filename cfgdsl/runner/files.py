@@ -28,10 +28,24 @@ def stat_answer(root: Root, accounts: Accounts, path: str, follow: bool) -> dict
     try:
         if root.whole and not follow:
             return _describe(os.lstat(path), accounts, lambda: os.readlink(path))
+        if path == "/":
+            return _root_answer(root, accounts)
         with root.locate(path, follow) as place:
             return _describe(place.lstat(), accounts, place.link_target)
     except OSError as error:
         return None if error.errno in _ABSENT else {"error": explain(error, path)}
+
+
+def _root_answer(root: Root, accounts: Accounts) -> dict[str, Any]:
+    """How the root is; one that is not there will be made, empty, before the first change."""
+    try:
+        found = _describe(os.stat(root.path), accounts, None)
+    except FileNotFoundError:
+        owner, group = accounts.user_name(os.geteuid()), accounts.group_name(os.getegid())
+        return {"kind": "dir", "mode": 0o755, "owner": owner, "group": group}
+    if found["kind"] != "dir":
+        return {"error": "the root is no directory: %s" % root.path}
+    return found
 
 
 def _describe(status: os.stat_result, accounts: Accounts, link_target: Any) -> dict[str, Any]:

@@ -58,6 +58,12 @@ class Root:
         self.whole = self.path == "/"
         """It is a whole system: with users, packages, units, and programs to run."""
 
+    def make(self) -> None:
+        """Make the folder if it is not there, as `stat` has promised; OSError otherwise."""
+        if not self.whole and not os.path.lexists(self.path):
+            os.makedirs(self.path)
+            os.chmod(self.path, 0o755)
+
     def locate(self, path: str, follow: bool = False) -> Place:
         """The place of `path`, whose folder must exist; OSError otherwise.
 

@@ -38,6 +38,7 @@ def open_state(root: Root, project: str | None) -> int:
         raise StateError("no folder to keep the record in: %r" % base)
     path = ""
     try:
+        root.make()
         for part in base.strip("/").split("/"):
             path += "/" + part
             _make(root, path, 0o755)

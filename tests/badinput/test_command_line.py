@@ -148,14 +148,12 @@ def on_a_terminal(work: Workspace, *arguments: str, typed: bytes, after: bytes) 
     """Run a command on a terminal of its own; type when it has asked. Exit code and screen."""
     leader, follower = pty.openpty()
     process = subprocess.Popen(
-        command(*arguments),
+        ["setsid", "--ctty", *command(*arguments)],
         cwd=work.folder,
         env=work.environment(),
         stdin=follower,
         stdout=follower,
         stderr=follower,
-        start_new_session=True,
-        preexec_fn=lambda: os.close(os.open(os.ttyname(0), os.O_RDWR)),  # becomes its terminal
     )
     os.close(follower)
     screen, end, was_typed = b"", time.monotonic() + 30, False
