@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.process import CONFIG
+
 Golden = Callable[[str, str], None]
 FOLDER = Path(__file__).parent / "golden"
 
@@ -27,3 +29,10 @@ def golden() -> Golden:
         assert text == path.read_text(encoding="utf-8")
 
     return check
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "infra.py").write_text(CONFIG.format(files=3, lines=1))
+    (tmp_path / "demo").mkdir()
+    return tmp_path

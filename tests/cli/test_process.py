@@ -1,62 +1,15 @@
-"""The command line as a process: what it imports, closed pipes, terminals, Ctrl-C, first steps."""
+"""The command line as a process: what it imports, closed pipes, Ctrl-C, first steps."""
 
 import json
-import os
-import pty
 import re
-import select
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-CONFIG = """
-from pathlib import Path
-from cfgdsl import Host, configure, project
-from cfgdsl_stdlib import Directory, File, Symlink
-
-project("test")
-
-
-@configure(Host.local(str(Path(__file__).parent / "demo"), name="demo"))
-def site(host: Host) -> None:
-    Directory("/srv")
-    for number in range({files}):
-        File(f"/srv/{{number}}", content="hello\\n" * {lines})
-    Symlink("/srv/first", to="/srv/0")
-"""
-
-
-def environment(**more: str) -> dict[str, str]:
-    kept = {k: v for k, v in os.environ.items() if k not in {"CI", "NO_COLOR", "COLUMNS"}}
-    paths = os.pathsep.join([str(ROOT), str(ROOT / "stdlib")])
-    return {**kept, "PYTHONPATH": paths, "TERM": "xterm-256color", **more}
-
-
-def cfgdsl(
-    *arguments: str, cwd: Path, options: tuple[str, ...] = (), **env: str
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, *options, "-m", "cfgdsl", *arguments],
-        cwd=cwd,
-        env=environment(**env),
-        capture_output=True,
-        text=True,
-        check=False,
-        stdin=subprocess.DEVNULL,
-        timeout=60,
-    )
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    (tmp_path / "infra.py").write_text(CONFIG.format(files=3, lines=1))
-    (tmp_path / "demo").mkdir()
-    return tmp_path
+from tests.cli.process import CONFIG, cfgdsl, environment
 
 
 def test_help_lists_every_command_and_imports_nothing_heavy(tmp_path: Path) -> None:
@@ -218,90 +171,6 @@ def test_closed_streams_are_like_nobody_listening(folder: Path, closed: str) -> 
     )
     assert done.returncode == 0
     assert b"Traceback" not in done.stderr
-
-
-class OnTerminal:
-    """A process on a terminal of its own."""
-
-    def __init__(self, *arguments: str, cwd: Path, **env: str) -> None:
-        master, slave = pty.openpty()
-        self.master = master
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "cfgdsl", *arguments],
-            cwd=cwd,
-            env=environment(**env),
-            stdin=slave,
-            stdout=slave,
-            stderr=slave,
-            start_new_session=True,
-        )
-        os.close(slave)
-        self.text = ""
-
-    def read(self, until: str = "\0", seconds: float = 60) -> str:
-        """What it has shown, up to `until`, or to its end."""
-        end = time.monotonic() + seconds
-        while until not in self.text and time.monotonic() < end:
-            if select.select([self.master], [], [], 0.1)[0]:
-                try:
-                    self.text += os.read(self.master, 65536).decode(errors="replace")
-                except OSError:  # the other end is closed
-                    break
-        return self.text
-
-    def type(self, text: str) -> None:
-        os.write(self.master, text.encode())
-
-    def end(self) -> int:
-        self.read()
-        code = self.process.wait(30)
-        os.close(self.master)
-        return code
-
-
-def test_apply_on_a_terminal_asks_and_applies(folder: Path) -> None:
-    terminal = OnTerminal("apply", cwd=folder)
-    assert "Apply this to 1 host? [y/N]" in terminal.read("[y/N]")
-    assert "\x1b[32m" in terminal.text
-    terminal.type("y\n")
-    assert terminal.end() == 0
-    assert "1 host: 5 created" in terminal.text
-    assert (folder / "demo/srv/first").is_symlink()
-
-
-@pytest.mark.parametrize(
-    ("arguments", "env"), [(["--no-color"], {}), ([], {"NO_COLOR": "1"}), ([], {"TERM": "dumb"})]
-)
-def test_colours_can_be_turned_off(folder: Path, arguments: list[str], env: dict[str, str]) -> None:
-    terminal = OnTerminal("plan", *arguments, cwd=folder, **env)
-    assert terminal.end() == 0
-    assert "\x1b[3" not in terminal.text
-    assert "\x1b[2m" not in terminal.text
-
-
-def test_in_ci_nobody_is_asked_and_nothing_moves(folder: Path) -> None:
-    terminal = OnTerminal("apply", cwd=folder, CI="true")
-    assert terminal.end() == 2
-    assert "add --yes" in terminal.text
-
-
-def test_ctrl_c_at_the_question_changes_nothing(folder: Path) -> None:
-    terminal = OnTerminal("apply", cwd=folder)
-    terminal.read("[y/N]")
-    terminal.process.send_signal(signal.SIGINT)
-    assert terminal.end() == 130
-    assert "Traceback" not in terminal.text
-    assert not (folder / "demo/srv").exists()
-
-
-def test_ctrl_c_while_the_configuration_loads(folder: Path) -> None:
-    with (folder / "infra.py").open("a") as config:
-        config.write("import time\nprint('loading', flush=True)\ntime.sleep(30)\n")
-    terminal = OnTerminal("plan", cwd=folder)
-    terminal.read("loading")
-    terminal.process.send_signal(signal.SIGINT)
-    assert terminal.end() == 130
-    assert "Traceback" not in terminal.text
 
 
 def test_ctrl_c_in_a_run_drains_and_says_so(folder: Path) -> None:

@@ -31,12 +31,12 @@ def picture(graph: Graph, view: View) -> Picture:
 
 
 def reason(edge: Edge) -> str:
-    """Why there is an edge: ``declared by after=``, ``through path:/etc/nginx``."""
+    """Why there is an edge: ``declared by after=``, ``inferred through path:/etc/nginx``."""
     if edge.kind == "declared":
         return f"declared by {edge.why}="
     if edge.kind == "reference":
         return f"its output is used as {edge.why}="
-    return f"through {edge.why}"
+    return f"inferred through {edge.why}"
 
 
 def pictures(graphs: Mapping[str, Graph], view: View) -> dict[tuple[str, ...], Picture]:

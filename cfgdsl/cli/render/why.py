@@ -85,4 +85,4 @@ def _explanation(found: Explanation) -> Iterator[Line]:
         arrow = "→ " if number else "  "
         yield line("  ", arrow, padded(identity, column), Span(f"  {where}", "dim"))
         if kind:
-            yield line("      ", Span(f"{kind}: {why}", "dim"))
+            yield line("      ", Span(why, "dim"))
