@@ -90,6 +90,11 @@ class Accounts:
             "groups": sorted(self.group_name(gid) for gid in others),
         }
 
+    def account_name(self, database: str, number: int) -> dict[str, Any] | None:
+        """The answer to an `account_name` probe."""
+        name = self.user_name(number) if database == "user" else self.group_name(number)
+        return None if name == str(number) else {"name": name}
+
     def group(self, name: str) -> dict[str, Any] | None:
         """The answer to a `group` probe."""
         try:

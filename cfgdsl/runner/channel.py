@@ -19,7 +19,7 @@ class Channel:
 
     def __init__(self, read_fd: int, write_fd: int) -> None:
         self.fd = read_fd
-        self._write_fd = write_fd
+        self.out_fd = write_fd
         self._heard = bytearray()
         self._unsent = bytearray()
         self.ended = False
@@ -79,6 +79,6 @@ class Channel:
             done = 0
             while done < len(data) and not self.broken:
                 try:
-                    done += os.write(self._write_fd, data[done:])
+                    done += os.write(self.out_fd, data[done:])
                 except OSError:  # noqa: PERF203
                     self.broken = True

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from typing import Any
 
 
+_DEEPEST = 8
+
+
 def check(table: Mapping[str, Sequence[str]], kind: object, fields: Mapping[str, Any]) -> None:
     """Raise WireError unless `fields` (a mapping) fit the entry `kind` of a table."""
     spec = table.get(kind) if isinstance(kind, str) else None
@@ -85,10 +88,19 @@ def _is_codes(value: object) -> bool:
 
 
 def _is_probe(value: object) -> bool:
-    if not isinstance(value, dict):
+    if not isinstance(value, dict) or _depth(value) > _DEEPEST:
         return False
     check(PROBES, value.get("kind"), value)
     return True
+
+
+def _depth(probe: object) -> int:
+    """How many probes wait for each other: `when` of `when` ..."""
+    depth = 0
+    while isinstance(probe, dict) and depth <= _DEEPEST:
+        probe = probe.get("when")
+        depth += 1
+    return depth
 
 
 def _is_probes(value: object) -> bool:
@@ -129,11 +141,13 @@ def _is_contents(value: object) -> bool:
 _FIELDS = {
     "absent": _is_text, "after": _is_texts, "always": _is_flag, "argv": _is_argv,
     "before": _is_text, "causes": _is_texts, "contents": _is_contents, "cwd": _is_path,
+    "database": ("user", "group").__contains__,
     "detail": lambda value: isinstance(value, dict), "done": OUTCOMES.__contains__,
     "env": _is_environment, "fields": _is_texts, "follow": _is_flag, "group": _is_text,
     "id": _is_text, "item": _is_text, "items": _is_texts, "key": _is_text, "locks": _is_texts,
     "mode": _is_mode, "name": _is_text, "ok": _is_codes, "ops": _is_ops, "owner": _is_text,
-    "parents": _is_flag, "path": _is_path, "probes": _is_probes, "project": _is_text,
+    "number": _is_count, "parents": _is_flag, "path": _is_path, "probes": _is_probes,
+    "project": _is_text,
     "recursive": _is_flag, "refresh": _is_flag, "retries": _is_count, "run": _is_text,
     "separator": _is_text, "sha256": _is_sha256, "size": _is_count, "split": _is_text,
     "stdin": lambda value: isinstance(value, str), "steps": _is_steps, "timeout": _is_seconds,

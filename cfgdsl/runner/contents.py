@@ -83,8 +83,9 @@ class Contents:
             self._finish(name)
 
     def _finish(self, name: str) -> None:
-        if self._hashers.pop(name).hexdigest() != name:
+        if self._hashers[name].hexdigest() != name:
             raise WireError("a content is not what was announced: %s" % name)
+        del self._hashers[name]
 
     def __contains__(self, name: str) -> bool:
         return name in self._sizes

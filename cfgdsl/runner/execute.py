@@ -11,21 +11,19 @@ import time
 from .attempt import Attempt
 from .checks import check
 from .lean import signal
+from .observe import Observations
 from .pool import Pool
-from .probes import Inquiry
 from .wire import JSON_FRAME, MESSAGES, WireError, decode, digest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from typing import Any
 
     from .channel import Channel
     from .ops import Workshop
     from .schedule import Schedule, Step
     from .state import Journal
-
-    Asked = list[tuple[Inquiry, list[list[Step]]]]
 
 LINGER = 900.0
 """Seconds that a command in hand may still take when the controller is gone."""
@@ -52,9 +50,9 @@ class Execution:
         self._linger: float | None = None
         self._trouble: WireError | None = None
         self._busy: dict[str, Step] = {}  # from its locks to its outcome, or to a question
-        self._before: Asked = []
+        self._before = Observations(shop, self._pool)
         self._acted: list[Step] = []
-        self._after: Asked = []
+        self._after = Observations(shop, self._pool)
         self._attempts: dict[Attempt, None] = {}
         self._asked: dict[str, str] = {}  # what the controller is to decide, by id: the phase
         self._retries: list[tuple[float, Step, dict[str, Any]]] = []
@@ -63,6 +61,7 @@ class Execution:
         """Go on until every step has an outcome. `stopped`: none is to start."""
         with self._pool as pool:
             pool.watch(self._channel.fd)
+            pool.watch(self._channel.out_fd, only_end=True)
             self._listen()
             self._calm_down(DRAIN if stopped else GO_ON)
             while self._schedule.unfinished:
@@ -78,18 +77,16 @@ class Execution:
         groups = self._schedule.take() if self._mood == GO_ON else []
         for group in groups:
             self._busy.update((step.id, step) for step in group)
-        self._before += self._ask(groups)
+        self._before.ask(groups)
         acting: list[list[Step]] = []
-        decided = _answered(self._before)
+        decided = self._before.answered()
         for answered in decided:
             chosen = [step for step, answers in answered if self._decide(step, answers)]
             acting += [chosen] if chosen else []
         self._act(acting)
         acted, self._acted = self._acted, []
-        if acted:
-            self._shop.sync()
-        self._after += self._ask([[step] for step in acted])
-        judged = _answered(self._after)
+        self._after.ask([[step] for step in self._made_durable(acted)])
+        judged = self._after.answered()
         for answered in judged:
             for step, answers in answered:
                 self._judge(step, answers)
@@ -109,6 +106,9 @@ class Execution:
         if self._channel.fd in readable:
             self._channel.hear()
             self._listen()
+        if self._channel.out_fd in readable:
+            self._channel.broken = True
+            self._pool.unwatch(self._channel.out_fd)
         if self._channel.broken or signal.SIGHUP in self._pool.signalled:
             self._calm_down(FINISH_OP)
         now = time.monotonic()
@@ -185,18 +185,10 @@ class Execution:
             for attempt in self._attempts:
                 attempt.halted = True
         if mood == KILL:
+            self._linger = None
             self._pool.kill("killed, because the run was stopped")
 
     # The life of a step
-
-    def _ask(self, groups: Sequence[list[Step]]) -> Iterator[tuple[Inquiry, list[list[Step]]]]:
-        """Probe steps: together, but for those with a command of their own, which may be slow."""
-        quick = [group for group in groups if not any(step.slow for step in group)]
-        slow = [[group] for group in groups if any(step.slow for step in group)]
-        for asked in ([quick] if quick else []) + slow:
-            probes = [probe for group in asked for step in group for probe in step.probes]
-            shop = self._shop
-            yield Inquiry(probes, shop.root, shop.accounts, self._pool), asked
 
     def _decide(self, step: Step, answers: list[Any]) -> bool:
         """Whether the ops of a step are to run, given how things are now."""
@@ -268,6 +260,16 @@ class Execution:
         step.alone = alone
         self._let_go(step)
 
+    def _made_durable(self, acted: list[Step]) -> list[Step]:
+        """Changed folders reach the disk before anything is reported as done."""
+        try:
+            self._shop.sync()
+        except OSError as error:
+            for step in acted:
+                self._finish(step, "failed", {"error": "cannot write to disk: %s" % error.strerror})
+            return []
+        return acted
+
     def _judge(self, step: Step, answers: list[Any]) -> None:
         """The ops have run: is it as wanted?"""
         step.found = digest(answers)
@@ -306,16 +308,3 @@ class Execution:
 
     def _tell(self, event: str, step: Step, **fields: Any) -> None:
         self._channel.send({"is": "event", "event": event, "step": step.id, **fields})
-
-
-def _answered(asked: Asked) -> list[list[tuple[Step, list[Any]]]]:
-    """Take from `asked` what has its answers: groups of (step, its answers)."""
-    groups: list[list[tuple[Step, list[Any]]]] = []
-    for entry in [entry for entry in asked if entry[0].answered]:
-        asked.remove(entry)
-        inquiry, steps = entry
-        answers = iter(inquiry.answers())
-        groups += [
-            [(step, [next(answers) for _ in step.probes]) for step in group] for group in steps
-        ]
-    return groups

@@ -98,7 +98,9 @@ def loads(text: str) -> Any:
     text = text.strip(" \t\n\r")
     try:
         value, end = _scan(text, 0)
-    except StopIteration:
+    except (StopIteration, SystemError):
+        # SystemError: until Python 3.12 the C core raises nothing, because the class of the error
+        # is in the wrapper, which was not imported.
         raise ValueError("not a JSON value") from None
     if end != len(text):
         raise ValueError("more than one JSON value")

@@ -55,6 +55,7 @@ MODULES = (
     "ops",
     "attempt",
     "schedule",
+    "observe",
     "execute",
     "main",
 )

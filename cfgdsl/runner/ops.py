@@ -65,8 +65,8 @@ class Workshop:
 
     def sync(self) -> None:
         """One fsync for each changed folder, however much has changed in it."""
-        changed, self._changed = self._changed, {}
-        for fd in changed.values():
+        while self._changed:
+            _, fd = self._changed.popitem()
             try:
                 os.fsync(fd)
             finally:
@@ -79,7 +79,7 @@ def perform(op: Op, shop: Workshop) -> Work:
         yield from _DO[op["kind"]](op, shop)
     except OSError as error:
         raise OpError(explain(error, op.get("path", "/"))) from None
-    except LookupError as error:  # no such user or group
+    except (LookupError, OverflowError) as error:  # no such user or group; no such number
         raise OpError("%s: %s" % (error, op.get("path", "/"))) from None
 
 
@@ -174,7 +174,7 @@ def _link(op: Op, shop: Workshop) -> Work:
 
 
 def _set_attrs(op: Op, shop: Workshop) -> Work:
-    with shop.root.locate(op["path"]) as place:
+    with shop.root.locate(op["path"], bool(op.get("follow"))) as place:
         uid, gid = _owner(op, shop, None)
         _set_at(place, place.lstat(), uid, gid, op.get("mode"))
     yield from ()

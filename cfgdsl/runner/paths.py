@@ -62,7 +62,7 @@ class Root:
         """Make the folder if it is not there, as `stat` has promised; OSError otherwise."""
         if not self.whole and not os.path.lexists(self.path):
             os.makedirs(self.path)
-            os.chmod(self.path, 0o755)
+            os.chmod(self.path, 0o755)  # noqa: S103 - as any folder that is made on the way
 
     def locate(self, path: str, follow: bool = False) -> Place:
         """The place of `path`, whose folder must exist; OSError otherwise.

@@ -121,9 +121,9 @@ class Pool:
     def __len__(self) -> int:
         return len(self._running) + sum(map(len, self._waiting.values())) + len(self._ended)
 
-    def watch(self, fd: int) -> None:
-        """Have `pump` say when `fd` can be read."""
-        self._poll.register(fd, select.POLLIN)
+    def watch(self, fd: int, only_end: bool = False) -> None:
+        """Have `pump` say when `fd` can be read, or only when its other end was closed."""
+        self._poll.register(fd, 0 if only_end else select.POLLIN)
 
     def unwatch(self, fd: int) -> None:
         """The opposite of `watch`."""
@@ -142,7 +142,7 @@ class Pool:
     def pump(self, timeout: float | None = None) -> set[int]:
         """Wait for something to happen, at most `timeout` seconds, and handle it.
 
-        Returns the watched descriptors that can be read.
+        Returns the watched descriptors that can be read, or have ended.
         """
         readable = set()
         for fd, _ in self._poll.poll(self._patience(timeout)):

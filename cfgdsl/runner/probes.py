@@ -40,53 +40,52 @@ class Inquiry:
         self._answers: dict[str, Any] = {}
         self._asked: set[str] = set()
         self._open = 0
-        self._later: list[tuple[str, Probe]] = []
-        self._ask(dict(zip(self._order, probes)))
+        self._waiting: dict[str, list[tuple[str, Probe]]] = {}  # by the condition's key
+        self._ask(list(zip(self._order, probes)))
 
     @property
     def answered(self) -> bool:
         """Every probe has its answer."""
-        return not self._open and not self._later
+        return not self._open
 
     def answers(self) -> list[Any]:
         """The answers, in the order of the probes."""
         return [self._answers[key] for key in self._order]
 
-    def _ask(self, probes: dict[str, Probe]) -> None:
+    def _ask(self, probes: list[tuple[str, Probe]]) -> None:
         """Answer these, but for those whose `when` has to be answered first."""
-        new = {key: probe for key, probe in probes.items() if key not in self._asked}
-        self._asked.update(new)
         now: list[tuple[str, Probe]] = []
-        conditions: dict[str, Probe] = {}
-        for key, probe in new.items():
+        for key, probe in probes:  # grows meanwhile
+            if key in self._asked:
+                continue
+            self._asked.add(key)
             if probe.get("when"):
-                conditions[canonical(probe["when"])] = probe["when"]
-                self._later.append((key, probe))
+                condition = canonical(probe["when"])
+                self._waiting.setdefault(condition, []).append((key, probe))
+                probes.append((condition, probe["when"]))
             else:
                 now.append((key, probe))
         self._start_commands(now)
         for key, probe in now:
             if key not in self._answers and probe["kind"] not in ("query", "run"):
                 self._answers[key] = self._look(probe)
-        if conditions:
-            self._ask(conditions)
-        self._go_on()
+        self._go_on([key for key, _ in now if key in self._answers])
 
-    def _go_on(self) -> None:
-        """Ask what waited for another answer that is there now."""
-        later, self._later = self._later, []
-        ready: dict[str, Probe] = {}
-        for key, probe in later:
-            condition = canonical(probe["when"])
-            if condition not in self._answers:
-                self._later.append((key, probe))
-            elif self._answers[condition] is None:
-                ready[key] = probe
-            else:
-                found = self._answers[condition]
-                unknown = isinstance(found, dict) and set(found) == {"error"}
-                self._answers[key] = found if unknown else None
-        self._start_commands(list(ready.items()))
+    def _go_on(self, answered: list[str]) -> None:
+        """Ask, or give up, what waited for these answers."""
+        ready: list[tuple[str, Probe]] = []
+        for condition in answered:  # grows meanwhile
+            found = self._answers[condition]
+            unknown = isinstance(found, dict) and set(found) == {"error"}
+            for key, probe in self._waiting.pop(condition, []):
+                if found is None:
+                    ready.append((key, probe))
+                else:
+                    self._answers[key] = found if unknown else None
+                    answered.append(key)
+        if ready:
+            self._start_commands(ready)
+            self._go_on([key for key, _ in ready if key in self._answers])
 
     def _look(self, probe: Probe) -> Any:
         kind = probe["kind"]
@@ -97,6 +96,8 @@ class Inquiry:
             unless, up_to = probe.get("unless"), probe.get("up_to")
             up_to = 64 * 1024 if up_to is None else up_to
             return read_answer(self._root, probe["path"], unless, up_to, follow)
+        if kind == "account_name":
+            return self._accounts.account_name(probe["database"], probe["number"])
         return getattr(self._accounts, kind)(probe["name"])
 
     def _start_commands(self, probes: Sequence[tuple[str, Probe]]) -> None:
@@ -129,7 +130,7 @@ class Inquiry:
             found = {} if error else query.split(probe, items, running.stdout.text())
             for (key, _), item in zip(group, items):
                 self._answers[key] = {"error": error} if error else found.get(item)
-            self._go_on()
+            self._go_on([key for key, _ in group])
 
         self._submit(command, done)
 
@@ -149,7 +150,7 @@ class Inquiry:
             self._open -= 1
             answer = {"exit": running.exit, "stdout": running.stdout.text()}
             self._answers[key] = answer if running.error is None else {"error": running.error}
-            self._go_on()
+            self._go_on([key])
 
         self._submit(command, done)
 

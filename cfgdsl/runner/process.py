@@ -17,7 +17,11 @@ if TYPE_CHECKING:
     from .accounts import Accounts
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_RESET = (signal.SIGPIPE, signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD)
+# What the runner or Python itself handles or ignores: a command must not inherit that.
+_RESET = (
+    *(signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT),
+    *(signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD),
+)
 
 
 class StartError(Exception):

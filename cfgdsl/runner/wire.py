@@ -68,6 +68,8 @@ PROBES = {
     "user": ("name",),
     # The answer: {"gid": int}
     "group": ("name",),
+    # Who has a number: {"name": NAME}, of the `database` "user" or "group".
+    "account_name": ("database", "number"),
     # A bulk question: all `query` probes alike but for `item` run as ONE command, argv + items.
     # split "rows": a line of columns (by `separator`, default TAB), the first is the item; answer:
     # the list of the others. split "blocks": paragraphs of KEY<separator>VALUE lines (default "=");
@@ -90,7 +92,7 @@ OPS = {
     "mkdir": ("path", "mode?", "owner?", "group?", "parents?"),
     # A symbolic link, replacing an existing link atomically; anything else in its place: refused.
     "link": ("path", "to", "owner?", "group?"),
-    "set_attrs": ("path", "mode?", "owner?", "group?"),
+    "set_attrs": ("path", "mode?", "owner?", "group?", "follow?"),
     # Delete; a directory with content only when `recursive` (links in it go, and stay unfollowed).
     "remove": ("path", "recursive?"),
     # Run argv + items. Ops alike but for `items` that are ready together run as one command.
