@@ -53,6 +53,13 @@ def test_an_empty_plan_is_one_line() -> None:
     assert shown(plan) == "3 hosts: nothing to do; 103 unchanged\n"
 
 
+def test_what_is_skipped_is_no_news_where_nothing_changes() -> None:
+    skipped = samples.fleet().hosts[0].skipped
+    plan = samples.lone(unchanged=3, skipped=skipped)
+    assert shown(plan) == "1 host: nothing to do; 3 unchanged, 1 skipped\n"
+    assert "only if exists(/etc/ntp.conf)" in shown(plan, verbose=True)
+
+
 def test_a_plan_without_a_project_says_that_nothing_is_dropped() -> None:
     plan = Plan(project=None, hosts=(HostPlan(host="web1", steps=samples.web_steps()[:1]),))
     assert "nothing it drops is ever removed" in shown(plan)

@@ -100,11 +100,14 @@ def note_entry(note: Diagnostic, host: str, view: View) -> Entry:
 
 
 def changes_of(plan: HostPlan, view: View) -> Iterator[Entry]:
-    """What a host's plan shows, besides its problems and what runs each time."""
+    """What a host's plan shows, besides its problems and what runs each time.
+
+    Where nothing changes, what is skipped is no news.
+    """
     for step in plan.steps:
         if not step.always:
             yield step_entry(step, view)
-    for skip in plan.skipped:
+    for skip in plan.skipped if plan.steps or view.verbose else ():
         yield skip_entry(skip, view)
     for note in plan.notes:
         yield note_entry(note, plan.host, view)

@@ -23,6 +23,8 @@ PAST = {
     "reload": "reloaded",
 }
 _MOST_OUTPUT_LINES = 15
+_ENOUGH = 4
+"""So many lines on stderr say it all; with fewer, stdout may say more: apt's, of what dpkg did."""
 
 
 @attrs.frozen
@@ -131,7 +133,7 @@ def _evidence(detail: Mapping[str, Any], *, verbose: bool) -> Iterator[str]:
         yield f"{difference}"
     for stream in ("stderr", "stdout"):
         yield from _tail(stream, str(detail.get(stream) or ""), verbose=verbose)
-        if detail.get("stderr") and not verbose:
+        if not verbose and len(str(detail.get("stderr") or "").splitlines()) >= _ENOUGH:
             return
 
 

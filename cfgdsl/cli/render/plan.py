@@ -8,7 +8,7 @@ from cfgdsl.cli.render.groups import entry_lines, gathered, host_title, named
 from cfgdsl.cli.text import Line, Span, counted, line
 from cfgdsl.cli.view import View
 from cfgdsl.core.errors import Diagnostic
-from cfgdsl.core.plan import Plan
+from cfgdsl.core.plan import HostPlan, Plan
 
 _ORDER = ("create", "update", "delete", "run", "restart", "reload")
 
@@ -66,7 +66,7 @@ def plan_summary(plan: Plan) -> str:
     if possible:
         changes.append(f"{possible} possible")
     parts = [", ".join(changes) or "nothing to do"]
-    parts.append(", ".join(_others(plan)))
+    parts.append(", ".join(_others(planned)))
     if always:
         parts.append(f"{counted(always, 'command')} each time")
     failed = len(plan.hosts) - len(planned)
@@ -77,9 +77,9 @@ def plan_summary(plan: Plan) -> str:
     return f"{counted(len(planned), 'host')}: {'; '.join(p for p in parts if p)}"
 
 
-def _others(plan: Plan) -> Iterator[str]:
-    unchanged = sum(host.unchanged for host in plan.hosts)
-    skipped = sum(len(host.skipped) for host in plan.hosts)
+def _others(hosts: list[HostPlan]) -> Iterator[str]:
+    unchanged = sum(host.unchanged for host in hosts)
+    skipped = sum(len(host.skipped) for host in hosts)
     if unchanged:
         yield f"{unchanged} unchanged"
     if skipped:
