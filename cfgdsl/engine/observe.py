@@ -1,12 +1,15 @@
 """Observation: asks one host all that its plan needs, in one message, and makes the plan."""
 
+import posixpath
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import attrs
 
+from cfgdsl.core.errors import Diagnostic
 from cfgdsl.core.facts import basic_facts
 from cfgdsl.core.host import Host
+from cfgdsl.core.ops import Put, Run
 from cfgdsl.core.planner import Planned, Request, plan_host, questions
 from cfgdsl.core.predict import Identity
 from cfgdsl.core.resource import Resource
@@ -32,7 +35,29 @@ def observe_host(
     asked = questions(evaluated.graph.resources)
     answers = dict(zip(asked, session.probe([p.to_json() for p in asked]), strict=True))
     request = _request(host, evaluated, identity, basics.machine_id, tags)
-    return Observed(plan_host(request, answers), identity, frozenset(_tags(evaluated)))
+    planned = _without_programs(host, plan_host(request, answers))
+    return Observed(planned, identity, frozenset(_tags(evaluated)))
+
+
+def _without_programs(host: Host[Any], planned: Planned) -> Planned:
+    """A directory that stands for a host has no programs: the plan says so, not the run."""
+    if host.root is None or posixpath.normpath(host.root) == "/":
+        return planned
+    problems = tuple(
+        Diagnostic(
+            summary=f"needs a whole system: this target is the directory {host.root}",
+            address=step.address,
+            origins=(step.origin,),
+        )
+        for step in planned.plan.steps
+        if any(
+            isinstance(op, Run) or (isinstance(op, Put) and op.validate) for op in step.ops or ()
+        )
+    )
+    if not problems:
+        return planned
+    told = (*planned.plan.problems, *problems)
+    return attrs.evolve(planned, plan=attrs.evolve(planned.plan, steps=(), problems=told))
 
 
 def _tags(evaluated: Evaluated) -> Iterator[str]:

@@ -134,3 +134,15 @@ def test_planning_writes_nothing_anywhere(work: Workspace) -> None:
     after = work.tree(), (work.root / "old").stat(), work.root.stat().st_mtime_ns
     assert (after[0], after[2]) == (before[0], before[2])
     assert after[1].st_mtime_ns == before[1].st_mtime_ns
+
+
+def test_a_command_needs_a_whole_system_and_the_plan_says_so(work: Workspace) -> None:
+    work.local('Command(["true"], creates="/never")  # HERE\nFile("/other", content="")')
+    refused(work.run("apply", "--yes"), "needs a whole system", work.line(), code=1)
+    assert work.tree() == {}
+
+
+def test_a_validated_file_needs_a_whole_system_and_the_plan_says_so(work: Workspace) -> None:
+    work.local('File("/x", content="", validate=["true", "%s"])  # HERE')
+    refused(work.run("apply", "--yes"), "needs a whole system", work.line(), code=1)
+    assert work.tree() == {}
