@@ -33,6 +33,9 @@ class Footprint:
     reads_under: tuple[str, ...] = attrs.field(default=(), converter=_keys)
     """Folders whose whole content it reads (`path:` keys): it comes after the writers of anything
     inside."""
+    makes: tuple[str, ...] = attrs.field(default=(), converter=_keys)
+    """What it makes on the way without owning it (the folders above, a home): whoever writes or
+    needs one of these comes after it."""
     brings: bool = False
     """Whether it may make things that nobody declares: a package, an archive, a user's command."""
     awaits: tuple[tuple[str, Probe], ...] = ()

@@ -164,8 +164,14 @@ def _inferred(
     Who reads a whole folder reads also what is no more in it, and so comes after removals too.
     """
     under = _writers_under(resources, footprints, writers)
+    makers = _makers(footprints)
     for index, footprint in enumerate(footprints):
         seen = {index}
+        for key in (*footprint.writes, *footprint.reads):
+            maker = makers.get(key, index)
+            if maker not in seen and not _needs(footprints[maker], key, writers):
+                seen.add(maker)
+                yield Edge(maker, index, "inferred", key)
         for key in footprint.reads_under:
             for writer in under[key]:
                 if writer not in seen:
@@ -178,6 +184,20 @@ def _inferred(
                 gone = is_absent(resources[writer])
                 ends = (index, writer) if gone else (writer, index)
                 yield Edge(*ends, "inferred", key)
+
+
+def _makers(footprints: Sequence[Footprint]) -> dict[str, int]:
+    """For each key, who makes it on the way: the first that does, which is enough to wait for."""
+    makers: dict[str, int] = {}
+    for index, footprint in enumerate(footprints):
+        for key in footprint.makes:
+            makers.setdefault(key, index)
+    return makers
+
+
+def _needs(maker: Footprint, key: str, writers: Mapping[str, int]) -> bool:
+    """Whether `maker` makes the key only where nobody writes it, and somebody does."""
+    return key in writers and key in maker.reads
 
 
 def _writers_under(

@@ -101,7 +101,7 @@ class _Planner:
 
     def _missing(self, graph: Graph) -> Iterable[tuple[int, str]]:
         writer = {
-            key: i for i, footprint in enumerate(graph.footprints) for key in footprint.writes
+            key: i for i, f in enumerate(graph.footprints) for key in (*f.makes, *f.writes)
         }
         for index, footprint in enumerate(graph.footprints):
             for key, probe in footprint.awaits:

@@ -2,7 +2,7 @@
 
 import functools
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
 from cfgdsl import Answers, Change, Footprint, Probe, keys, ops, probes
@@ -36,24 +36,41 @@ def footprint(
     folder = (keys.path(posixpath.dirname(thing.path)), parent(thing.path))
     return Footprint(
         writes=(keys.path(thing.path),),
-        reads=(*keys.parents(thing.path), *(key for key, _ in _accounts(thing)), *reads),
+        reads=(
+            *keys.parents(thing.path),
+            *(keys.user(thing.owner),) * bool(thing.owner),
+            *(keys.group(thing.group),) * bool(thing.group),
+            *reads,
+        ),
         awaits=(*(() if makes_parents else (folder,)), *_accounts(thing)),
-        brings=makes_parents,
+        makes=keys.parents(thing.path) if makes_parents else (),
     )
 
 
 def _accounts(thing: Owned) -> Iterator[tuple[str, Probe]]:
     """Owner and group that must exist: asked for, but no part of the state of the path itself, so
     that a step is not left open because a new user's uid is not known yet."""
-    if thing.owner is not None and not thing.owner.isdigit():
+    if thing.owner is not None and not thing.owner.isdecimal():
         yield keys.user(thing.owner), probes.User(thing.owner)
-    if thing.group is not None and not thing.group.isdigit():
+    if thing.group is not None and not thing.group.isdecimal():
         yield keys.group(thing.group), probes.Group(thing.group)
 
 
-def found_attributes(stat: Any) -> dict[str, Any]:
-    """Mode, owner and group from an answer; a link has no mode."""
-    return {name: stat.get(name) for name in ("mode", "owner", "group")}
+def numbers(thing: Owned) -> tuple[probes.AccountName, ...]:
+    """The question who has each number that is given as an owner: hosts answer with names."""
+    given = (("user", thing.owner), ("group", thing.group))
+    return tuple(probes.AccountName(kind, int(a)) for kind, a in given if a and a.isdecimal())
+
+
+def found_attributes(thing: Owned, stat: Mapping[str, Any], answers: Answers) -> dict[str, Any]:
+    """Mode, owner and group from an answer, a number as declared; a link has no mode."""
+    found = {name: stat.get(name) for name in ("mode", "owner", "group")}
+    for probe in numbers(thing):
+        field = "owner" if probe.database == "user" else "group"
+        answer: Mapping[str, str] | None = answers[probe]
+        if answer is not None and answer["name"] == found[field]:
+            found[field] = str(probe.number)
+    return found
 
 
 def stat_of(answers: Answers, probe: probes.Stat) -> dict[str, Any] | None:
@@ -62,7 +79,7 @@ def stat_of(answers: Answers, probe: probes.Stat) -> dict[str, Any] | None:
     return answer
 
 
-def set_attributes(change: Change[Any]) -> ops.SetAttrs:
+def set_attributes(change: Change[Any], *, follow: bool = False) -> ops.SetAttrs:
     """The op that changes the attributes which differ, and those alone."""
     values = {
         name: getattr(change.desired, name)
@@ -72,7 +89,7 @@ def set_attributes(change: Change[Any]) -> ops.SetAttrs:
     found = change.before.mode if change.before is not None else None
     if "mode" not in values and found is not None and found & 0o6000:
         values["mode"] = found  # chown(2) clears setuid and setgid
-    return ops.SetAttrs(change.desired.path, **values)
+    return ops.SetAttrs(change.desired.path, **values, follow=follow)
 
 
 KINDS = {

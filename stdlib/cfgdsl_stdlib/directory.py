@@ -60,7 +60,7 @@ class Directory(Resource):
     def footprint(self) -> Footprint:
         """Writes its path, after its folders, owner and group.
 
-        With `parents` it waits for no folder, and brings those that it makes on the way.
+        With `parents` it waits for no folder, and makes those on the way.
         """
         return _paths.footprint(self, makes_parents=self.parents)
 
@@ -69,9 +69,10 @@ class Directory(Resource):
 
         With `parents` the folders above are no part of its state: another step may make them first.
         """
-        if self.absent or self.parents:
+        if self.absent:
             return (probes.Stat(self.path),)
-        return (probes.Stat(self.path), _paths.parent(self.path))
+        parent = () if self.parents else (_paths.parent(self.path),)
+        return (probes.Stat(self.path), *parent, *_paths.numbers(self))
 
     def observe(self, answers: Answers) -> Self | None:
         """The directory as found."""
@@ -86,7 +87,9 @@ class Directory(Resource):
                 if stat["kind"] == "link"
                 else f'Remove it first: File("{self.path}", absent=True).',
             )
-        return self.observed(absent=False, **_paths.found_attributes(stat))
+        if self.absent:
+            return self.observed(absent=False)
+        return self.observed(absent=False, **_paths.found_attributes(self, stat, answers))
 
     def ops(self, change: Change[Self]) -> tuple[Op, ...]:
         """Make it, remove it, or set what differs."""

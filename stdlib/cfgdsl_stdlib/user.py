@@ -82,13 +82,14 @@ class User(Resource):
         """Writes the account, after its groups; the account database takes one change at a time."""
         named = (*((self.group,) if self.group else ()), *(self.groups or ()))
         return Footprint(
-            writes=(keys.user(self.name),),
+            writes=(keys.user(self.name), *_checks.number_keys(keys.user, self.uid)),
             reads=(
                 keys.group(self.group or self.name),
                 *map(keys.group, named),
                 *(keys.parents(self.home) if self.home else ()),
             ),
             awaits=tuple((keys.group(g), probes.Group(g)) for g in named),
+            makes=(keys.path(self.home),) if self.home and self._makes_home else (),
             locks=("passwd",),
         )
 
@@ -135,10 +136,19 @@ class User(Resource):
         after["groups"] = self._groups_after(found)
         if change.touches("groups"):
             options += [*(("-a",) if self.append else ()), "-G", ",".join(self.groups or ())]
-        return (ops.Run(("usermod", *options, "--", self.name), effects=((self._entry, after),)),)
+        effects = ((self._entry, after), *self._numbered())
+        return (ops.Run(("usermod", *options, "--", self.name), effects=effects),)
+
+    def _numbered(self) -> tuple[tuple[Probe, Any], ...]:
+        number = () if self.uid is None else (probes.AccountName("user", self.uid),)
+        return tuple((probe, {"name": self.name}) for probe in number)
+
+    @property
+    def _makes_home(self) -> bool:
+        """As useradd does by itself: not for system accounts."""
+        return not self.system if self.create_home is None else self.create_home
 
     def _add(self, own_group: bool) -> Op:
-        home = not self.system if self.create_home is None else self.create_home
         values = {n: getattr(self, n) for n in _OPTIONS if getattr(self, n) is not None}
         if self.group is None and own_group:
             values["group"] = self.name
@@ -149,17 +159,17 @@ class User(Resource):
             *(() if "group" in values else ("-U",)),
             *options,
             *(("-G", ",".join(self.groups)) if self.groups else ()),
-            "-m" if home else "-M",
+            "-m" if self._makes_home else "-M",
             "--",
             self.name,
         )
         entry = {"group": self.name, "comment": "", **values, "groups": list(self.groups or ())}
         known = {"uid", "home", "shell"} <= set(values)
         chosen = probes.Unknown("useradd chooses what is not given")
-        effects: list[tuple[Probe, Any]] = [(self._entry, entry if known else chosen)]
+        effects = [(self._entry, entry if known else chosen), *self._numbered()]
         if "group" not in values:
             effects.append((self._own_group, chosen))
-        if home:
+        if self._makes_home:
             effects.append((probes.Stat(self.home or f"/home/{self.name}"), chosen))
         return ops.Run(argv, effects=tuple(effects))
 
@@ -171,5 +181,5 @@ class User(Resource):
         ]
         if self.remove_home and "home" in found:
             effects.append((probes.Stat(found["home"]), None))
-        home = ("-r",) if self.remove_home else ()
+        home = ("-r",) if self.remove_self._makes_home else ()
         return ops.Run(("userdel", *home, "--", self.name), effects=tuple(effects))

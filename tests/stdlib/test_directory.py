@@ -104,7 +104,7 @@ def test_folders_above_that_it_may_make_are_no_part_of_its_state() -> None:
     declared = Directory("/srv/a/b", parents=True)
     assert declared.probes() == (probes.Stat("/srv/a/b"),)
     assert declared.footprint().awaits == ()
-    assert declared.footprint().brings
+    assert declared.footprint().makes == ("path:/srv/a", "path:/srv")
 
 
 @given(
