@@ -181,5 +181,5 @@ class User(Resource):
         ]
         if self.remove_home and "home" in found:
             effects.append((probes.Stat(found["home"]), None))
-        home = ("-r",) if self.remove_self._makes_home else ()
+        home = ("-r",) if self.remove_home else ()
         return ops.Run(("userdel", *home, "--", self.name), effects=tuple(effects))
