@@ -20,9 +20,9 @@ def resources_page() -> str:
         "",
         "Generated from the code by `make docs`. `cfgdsl types NAME` shows the same on a terminal.",
         "",
-        "A field without a default must be given. *key* fields identify the resource, *state* fields"
-        " are observed and compared, *how* fields only say how to apply. A state field that is left"
-        " `None` is not managed.",
+        "A field without a default must be given. *key* fields identify the resource, *state*",
+        "fields are observed and compared, *how* fields only say how to apply. A state field that",
+        "is left `None` is not managed.",
         "",
         *(f"- [{t.name}](#{t.name.lower()}): {t.summary}" for t in types),
         "",

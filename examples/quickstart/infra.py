@@ -1,4 +1,4 @@
-"""A first configuration: a small site in a directory of its own. Needs no root and no other machine."""
+"""A first configuration: a small site in a directory. Needs no root and no other machine."""
 
 from pathlib import Path
 

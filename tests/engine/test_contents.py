@@ -21,9 +21,14 @@ class Note(Resource):
 
 
 def resolved(content: object, vault: Vault | None = None) -> Content:
-    found = Contents(vault or Vault()).resolve(Note("n", content=content)).content
-    assert isinstance(found, Content)
-    return found
+    return content_of(Contents(vault or Vault()), content)
+
+
+def content_of(contents: Contents, declared: object) -> Content:
+    note = contents.resolve(Note("n", content=declared))
+    assert isinstance(note, Note)
+    assert isinstance(note.content, Content)
+    return note.content
 
 
 def render(folder: Path, text: str, **variables: object) -> Content:
@@ -75,8 +80,7 @@ def test_a_large_local_file_is_streamed_and_never_held(tmp_path: Path) -> None:
     path = tmp_path / "large"
     path.write_bytes(b"x" * 300_000)
     contents = Contents(Vault())
-    content = contents.resolve(Note("n", content=LocalFile(str(path)))).content
-    assert isinstance(content, Content)
+    content = content_of(contents, LocalFile(str(path)))
     assert content.data is None
     assert sum(map(len, stream(content))) == 300_000
 

@@ -23,13 +23,13 @@ def host(entry: Any, own_group: Any = None) -> dict[probes.Probe, Any]:
     [
         (User("deploy"), None, "create", ["useradd -U -m -- deploy"]),
         (
-            User("deploy", system=True, shell="/usr/sbin/nologin"),  # noqa: S604
+            User("deploy", system=True, shell="/usr/sbin/nologin"),
             None,
             "create",
             ["useradd -r -U -s /usr/sbin/nologin -M -- deploy"],
         ),
         (
-            User(  # noqa: S604
+            User(
                 "deploy",
                 uid=1500,
                 group="www",
@@ -44,9 +44,9 @@ def host(entry: Any, own_group: Any = None) -> dict[probes.Probe, Any]:
             ["useradd -u 1500 -g www -s /bin/bash -d /srv/d -c All, of it -G adm,ssl -M -- deploy"],
         ),
         (User("deploy"), account(), "none", []),
-        (User("deploy", shell="/bin/sh", groups=[]), account(), "none", []),  # noqa: S604
+        (User("deploy", shell="/bin/sh", groups=[]), account(), "none", []),
         (
-            User("deploy", shell="/bin/bash", uid=7),  # noqa: S604
+            User("deploy", shell="/bin/bash", uid=7),
             account(),
             "update",
             ["usermod -u 7 -s /bin/bash -- deploy"],
@@ -89,7 +89,7 @@ def test_a_group_of_the_same_name_that_is_there_becomes_the_primary_one() -> Non
 
 
 def test_a_complete_declaration_is_foreseen_completely() -> None:
-    declared = User("deploy", uid=5, group="www", home="/srv/d", shell="/bin/sh", groups=["a"])  # noqa: S604
+    declared = User("deploy", uid=5, group="www", home="/srv/d", shell="/bin/sh", groups=["a"])
     assert after(declared, host(None)) == {
         ENTRY: {
             "uid": 5,

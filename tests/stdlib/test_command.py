@@ -60,7 +60,7 @@ def test_the_op_has_all_that_was_declared() -> None:
 
 
 def test_shell_text_goes_to_sh() -> None:
-    declared = Command(shell="echo 'a b' > /srv/x", creates="/srv/x")  # noqa: S604
+    declared = Command(shell="echo 'a b' > /srv/x", creates="/srv/x")
     assert declared.identity == "command:/bin/sh -c 'echo '\"'\"'a b'\"'\"' > /srv/x'"
     (op,) = decided(declared, {declared.probes()[0]: None})
     assert op["argv"] == ["/bin/sh", "-c", "echo 'a b' > /srv/x"]
