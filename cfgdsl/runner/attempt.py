@@ -1,4 +1,4 @@
-"""One try at the ops of a step, or of several steps that one command can do."""
+"""Tries at the ops of steps, many at a time."""
 
 from __future__ import annotations
 
@@ -13,61 +13,105 @@ if TYPE_CHECKING:
 
     from .ops import Op, Work, Workshop
     from .pool import Pool, Running
+    from .process import Command
     from .schedule import Step
+
+    Done = Callable[[Sequence[Step], dict[str, Any] | None], None]
+    Told = Callable[[Step, str, str], None]
 
 MOST_OUTPUT = 16 * 1024
 """How many bytes of its commands' output are told while they run."""
 
+_MOST_PAUSED = 100  # each holds two descriptors
 
-class Attempt:
-    """Does the ops one after the other; commands run in the pool meanwhile.
 
-    At the end `done` is called with this and the detail of the failure, or None.
+class Attempts:
+    """All tries that are under way.
+
+    At the end of each, `done` is called with its steps and the detail of its failure, or None.
     """
 
-    def __init__(
-        self,
-        steps: Sequence[Step],
-        shop: Workshop,
-        pool: Pool,
-        done: Callable[[Attempt, dict[str, Any] | None], None],
-        told: Callable[[Step, str, str], None],
-    ) -> None:
+    def __init__(self, shop: Workshop, pool: Pool, done: Done, told: Told) -> None:
+        self.shop = shop
+        self.pool = pool
+        self.told = told
+        self._done = done
+        self._live: dict[Attempt, None] = {}
+        self._paused: list[Attempt] = []
+
+    def begin(self, groups: Sequence[list[Step]]) -> None:
+        """Begin the ops of groups of steps; each group has one step, or can be one command."""
+        for group in groups:
+            attempt = Attempt(group, self)
+            self._live[attempt] = None
+            attempt.begin()
+            if len(self._paused) >= _MOST_PAUSED:
+                self.go_on()
+
+    def go_on(self) -> bool:
+        """Continue those that waited for others to come as far; whether there were any."""
+        paused, self._paused = self._paused, []
+        for attempt in paused:
+            attempt.go_on()
+        return bool(paused)
+
+    def halt(self) -> None:
+        """Have no try begin another op."""
+        for attempt in self._live:
+            attempt.halted = True
+
+    def pause(self, attempt: Attempt) -> None:
+        """Continue this one when the others that begin now have come as far."""
+        self._paused.append(attempt)
+
+    def end(self, attempt: Attempt, detail: dict[str, Any] | None) -> None:
+        """This one has done its ops, or has failed."""
+        del self._live[attempt]
+        self._done(attempt.steps, detail)
+
+
+class Attempt:
+    """One try: does the ops one after the other; commands run in the pool meanwhile."""
+
+    def __init__(self, steps: Sequence[Step], all_of_them: Attempts) -> None:
         self.steps = steps
         self.halted = False
-        """Do not begin another op."""
-        self._pool = pool
-        self._done = done
-        self._told = told
+        self._all = all_of_them
         self._output_left = MOST_OUTPUT
         timeout = steps[0].timeout
         self._deadline = None if timeout is None else time.monotonic() + timeout
-        self._timeout = timeout
-        self._work = self._all(_ops(steps), shop)
+        self._work = self._do(_ops(steps), all_of_them.shop)
 
     def begin(self) -> None:
-        """Start; `done` may be called before this returns."""
+        """Start; it may have ended before this returns."""
         self._continue(lambda: next(self._work))
 
-    def _all(self, ops: Sequence[Op], shop: Workshop) -> Work:
+    def go_on(self) -> None:
+        """Continue after a pause."""
+        self._continue(lambda: self._work.send(None))
+
+    def _do(self, ops: Sequence[Op], shop: Workshop) -> Work:
         for op in ops:
             if self.halted:
                 raise OpError("stopped before its next op")
             yield from perform(op, shop)
 
-    def _continue(self, go_on: Callable[[], Any]) -> None:
+    def _continue(self, step: Callable[[], Command | None]) -> None:
         try:
-            command = go_on()
+            command = step()
         except StopIteration:
-            self._done(self, None)
+            self._all.end(self, None)
             return
         except OpError as error:
-            self._done(self, error.detail)
+            self._all.end(self, error.detail)
+            return
+        if command is None:
+            self._all.pause(self)
             return
         if self._deadline is not None:
             left = max(0.001, self._deadline - time.monotonic())
             command.timeout = left if command.timeout is None else min(left, command.timeout)
-        self._pool.submit(command, self._ran, self._heard)
+        self._all.pool.submit(command, self._ran, self._heard)
 
     def _ran(self, running: Running) -> None:
         self._continue(lambda: self._work.send(running))
@@ -76,7 +120,7 @@ class Attempt:
         told = data[: self._output_left]
         if told:
             self._output_left -= len(told)
-            self._told(self.steps[0], stream, told.decode("utf-8", "replace"))
+            self._all.told(self.steps[0], stream, told.decode("utf-8", "replace"))
 
 
 def _ops(steps: Sequence[Step]) -> Sequence[Op]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 
-from .attempt import Attempt
+from .attempt import Attempts
 from .checks import check
 from .lean import signal
 from .observe import Observations
@@ -43,7 +43,7 @@ class Execution:
     ) -> None:
         self._schedule = schedule
         self._channel = channel
-        self._shop = shop
+        self._sync = shop.sync
         self._journal = journal
         self._pool = Pool(shop.accounts)
         self._mood = GO_ON
@@ -53,7 +53,7 @@ class Execution:
         self._before = Observations(shop, self._pool)
         self._acted: list[Step] = []
         self._after = Observations(shop, self._pool)
-        self._attempts: dict[Attempt, None] = {}
+        self._attempts = Attempts(shop, self._pool, self._tried, self._heard)
         self._asked: dict[str, str] = {}  # what the controller is to decide, by id: the phase
         self._retries: list[tuple[float, Step, dict[str, Any]]] = []
 
@@ -84,13 +84,14 @@ class Execution:
             chosen = [step for step, answers in answered if self._decide(step, answers)]
             acting += [chosen] if chosen else []
         self._act(acting)
+        resumed = self._attempts.go_on()
         acted, self._acted = self._acted, []
         self._after.ask([[step] for step in self._made_durable(acted)])
         judged = self._after.answered()
         for answered in judged:
             for step, answers in answered:
                 self._judge(step, answers)
-        return bool(groups or decided or acted or judged)
+        return bool(groups or decided or resumed or acted or judged)
 
     def _wait(self) -> None:
         """Say what happened, then wait for a command, the controller, a signal or a retry."""
@@ -182,8 +183,7 @@ class Execution:
                 self._finish(step, "stopped")
         if mood >= FINISH_OP:
             self._linger = time.monotonic() + LINGER
-            for attempt in self._attempts:
-                attempt.halted = True
+            self._attempts.halt()
         if mood == KILL:
             self._linger = None
             self._pool.kill("killed, because the run was stopped")
@@ -225,17 +225,13 @@ class Execution:
                 self._tell("started", step)
             step.tries += 1
         self._channel.flush()
-        for group in groups:
-            attempt = Attempt(group, self._shop, self._pool, self._tried, self._heard)
-            self._attempts[attempt] = None
-            attempt.begin()
+        self._attempts.begin(groups)
 
     def _heard(self, step: Step, stream: str, text: str) -> None:
         self._tell("output", step, stream=stream, text=text)
 
-    def _tried(self, attempt: Attempt, detail: dict[str, Any] | None) -> None:
-        del self._attempts[attempt]
-        for step in attempt.steps:
+    def _tried(self, steps: Sequence[Step], detail: dict[str, Any] | None) -> None:
+        for step in steps:
             if detail is None and self._mood == KILL:
                 error = {"error": "the run was stopped before it was observed again"}
                 self._finish(step, "unproven", error)
@@ -243,7 +239,7 @@ class Execution:
                 self._acted.append(step)
             elif self._mood != GO_ON:
                 self._finish(step, "failed", detail)
-            elif len(attempt.steps) > 1:
+            elif len(steps) > 1:
                 self._try_again(step, alone=True)
                 self._schedule.again(step)
             elif step.retried < step.retries:
@@ -263,7 +259,7 @@ class Execution:
     def _made_durable(self, acted: list[Step]) -> list[Step]:
         """Changed folders reach the disk before anything is reported as done."""
         try:
-            self._shop.sync()
+            self._sync()
         except OSError as error:
             for step in acted:
                 self._finish(step, "failed", {"error": "cannot write to disk: %s" % error.strerror})

@@ -107,9 +107,10 @@ class Runner:
     def _probe(self, probes: list[dict[str, Any]]) -> list[Any]:
         with Pool(self._accounts) as pool:
             inquiry = Inquiry(probes, self._root, self._accounts, pool)
+            pool.watch(self._channel.out_fd, only_end=True)
             while not inquiry.answered:
-                pool.pump()
-                if pool.signalled:
+                ended = pool.pump()
+                if pool.signalled or ended:  # nobody waits for the answers any more
                     sys.exit(143)
             return inquiry.answers()
 
