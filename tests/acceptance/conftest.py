@@ -30,6 +30,11 @@ class Config:
     file: Path
     ssh_config: Path
 
+    @property
+    def said(self) -> Path:
+        """Where a process may write what it says."""
+        return self.file.with_suffix(".said")
+
     def argv(self, command: str, *arguments: str) -> list[str]:
         """The command line that runs `command` on it."""
         ssh = ["--ssh-config", str(self.ssh_config)]
