@@ -1,5 +1,8 @@
 """Twenty hosts from nothing to proven, nothing twice, and exactly what drifted repaired."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -84,3 +87,24 @@ def test_a_pristine_fleet_converges_and_drift_is_repaired_exactly(
     assert {done.outcome for done in run.outcomes} == {"changed"}
     assert wrong_by_hand(fleet) == {}
     assert project.plan().is_empty
+
+
+def test_memory_grows_by_little_for_each_host(
+    fleet: list[LabHost], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, all_of_them = (peak_mib(fleet[:count], monkeypatch) for count in (1, len(fleet)))
+    assert one < 100
+    assert (all_of_them - one) / (len(fleet) - 1) < 4
+
+
+def peak_mib(fleet: Sequence[LabHost], monkeypatch: pytest.MonkeyPatch) -> float:
+    """The most that `cfgdsl plan` takes, in MiB."""
+    monkeypatch.setenv("BENCH_HOSTS", ",".join(host.name for host in fleet))
+    argv = [sys.executable, "-m", "cfgdsl", "plan", str(INFRA)]
+    with subprocess.Popen(
+        [*argv, "--ssh-config", str(fleet[0].ssh_config)], stdout=subprocess.DEVNULL
+    ) as process:
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    return usage.ru_maxrss / 1024
