@@ -88,8 +88,9 @@ def report(results: dict[str, dict[str, float]]) -> str:
     return (
         f"# Fleet: {workload.count('lab1')} resources per host\n\n"
         "Real Debian hosts with systemd under systemd-nspawn on loopback, controller and hosts on"
-        " the same cores. Median wall and controller CPU seconds of runs interleaved with the floor:"
-        " one OpenSSH connection per host that runs a hand-written script doing the same checks."
+        " the same cores. Median wall and controller CPU seconds of runs interleaved with the"
+        " floor: one OpenSSH connection per host that runs a hand-written script doing the same"
+        " checks."
         "\n\n" + table(["", "wall s", "controller CPU s", "peak MiB of one process"], rows)
     )
 

@@ -144,9 +144,7 @@ class Host(Generic[Data]):
     """A jump host: another Host, or a name as ssh's ProxyJump takes it."""
     python: str | None = attrs.field(default=None, kw_only=True)
     """The Python to use there (3.8 or newer); default: the first usable one found."""
-    exec: tuple[str, ...] | None = attrs.field(
-        default=None, kw_only=True, converter=_command
-    )
+    exec: tuple[str, ...] | None = attrs.field(default=None, kw_only=True, converter=_command)
     """A command prefix that reaches a stdin and stdout on the host, instead of SSH."""
     root: str | None = attrs.field(default=None, kw_only=True)
     """Set by `Host.local`: the directory that stands for ``/``."""

@@ -75,6 +75,7 @@ class SetAttrs(Op):
     mode: int | None = None
     owner: str | None = None
     group: str | None = None
+    follow: bool = False
 
 
 @wire_value

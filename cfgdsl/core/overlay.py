@@ -35,6 +35,12 @@ class PathOverlay:
 
     def __init__(self, base: Mapping[Probe, Answer]) -> None:
         self._base = base
+        # By path: a walk asks for the same folder again and again, and text hashes once.
+        self._own: dict[str, Answer] = {}
+        self._followed: dict[str, Answer] = {}
+        for probe, answer in base.items():
+            if isinstance(probe, Stat):
+                (self._followed if probe.follow else self._own)[probe.path] = answer
         self._nodes: dict[str, Node] = {}
         self._removed: dict[str, int] = {}
         self._now = 0
@@ -63,7 +69,8 @@ class PathOverlay:
     def end_of(self, path: str) -> str:
         """Where the links at `path` lead to, as far as they are known."""
         for _ in range(_MAX_LINKS):
-            found = self.stat(path)
+            node = self.node(path)
+            found = self._own.get(path) if node is None else node.stat
             if not is_link(found):
                 break
             path = posixpath.normpath(posixpath.join(posixpath.dirname(path), found["target"]))
@@ -75,9 +82,9 @@ class PathOverlay:
         node = self.node(end)
         if node is not None:
             return node.stat
-        if follow and self.node(path) is None and Stat(path, follow=True) in self._base:
-            return self._base[Stat(path, follow=True)]
-        return self._base.get(Stat(end), _NOT_ASKED)
+        if follow and path in self._followed and (end == path or self.node(path) is None):
+            return self._followed[path]
+        return self._own.get(end, _NOT_ASKED)
 
     def read(self, probe: Read) -> Answer | Unknown:
         """The answer to `probe`."""

@@ -8,6 +8,7 @@ import attrs
 from cfgdsl.core.decide import decide, digest_of
 from cfgdsl.core.diff import DELETE, UPDATE, Change
 from cfgdsl.core.errors import Diagnostic, ImpossibleError
+from cfgdsl.core.footprint import Footprint
 from cfgdsl.core.graph import Graph, resolve, with_awaits
 from cfgdsl.core.plan import HostPlan, Skip, Step, reason_for
 from cfgdsl.core.predict import Identity, World
@@ -100,9 +101,7 @@ class _Planner:
         return Planned(plan, self.resources)
 
     def _missing(self, graph: Graph) -> Iterable[tuple[int, str]]:
-        writer = {
-            key: i for i, f in enumerate(graph.footprints) for key in (*f.makes, *f.writes)
-        }
+        writer = {key: i for i, f in enumerate(graph.footprints) for key in (*f.makes, *f.writes)}
         for index, footprint in enumerate(graph.footprints):
             for key, probe in footprint.awaits:
                 if writer.get(key, index) == index and self.base.get(probe) is None:
@@ -229,7 +228,7 @@ class _Planner:
         except ImpossibleError:
             awaited = True
         if awaited:
-            names = {key.partition(":")[2] for key in change.desired.footprint().writes}
+            names = {key.partition(":")[2] for key in self.footprint(change.desired).writes}
             self.world.blur(p for p in probes if not names.isdisjoint(_subjects(p)))
 
     def add_step(self, resource: Resource, **values: Any) -> Step:
@@ -239,7 +238,7 @@ class _Planner:
             id=len(self.steps),
             host=self.request.host,
             identity=identity,
-            locks=resource.footprint().locks,
+            locks=self.footprint(resource).locks,
             retries=resource.retries,
             timeout=resource.timeout,
             origin=resource.origin,
@@ -251,6 +250,10 @@ class _Planner:
         self.resources[step.id] = resource
         self.tasks.note(step, resource)
         return step
+
+    def footprint(self, resource: Resource) -> Footprint:
+        """What `resource` reads and writes, as the graph has it."""
+        return self.graph.footprints[self.graph.position[resource.identity]]
 
     def positions(self, value: Any, resource: Resource) -> list[int]:
         """The resources that a reference of `resource` stands for."""

@@ -7,7 +7,6 @@ tell is `Unknown`.
 
 import posixpath
 from collections.abc import Iterable, Mapping
-from functools import singledispatchmethod
 from typing import Any
 
 import attrs
@@ -17,6 +16,7 @@ from cfgdsl.core.errors import ImpossibleError
 from cfgdsl.core.ops import Link, Mkdir, Op, Put, Remove, Run, SetAttrs
 from cfgdsl.core.overlay import KEPT, PathOverlay
 from cfgdsl.core.probes import (
+    AccountName,
     Answer,
     Group,
     Probe,
@@ -61,7 +61,7 @@ class World:
         """What `probe` will answer now."""
         match probe:
             case Stat(path, follow):
-                return self._paths.stat(path, follow=follow)
+                return self._named(self._paths.stat(path, follow=follow))
             case Read():
                 return self._paths.read(probe)
         if probe in self._told:
@@ -88,13 +88,25 @@ class World:
         """
         self._told = dict(effects)
 
-    @singledispatchmethod
     def apply(self, op: Op) -> None:
         """Take in what `op` will do; raises `ImpossibleError` when it cannot work."""
-        raise TypeError(f"no prediction for {op!r}")
+        match op:
+            case Put():
+                self._put(op)
+            case Mkdir():
+                self._mkdir(op)
+            case Link():
+                self._link(op)
+            case SetAttrs():
+                self._set_attrs(op)
+            case Remove(path):
+                self._paths.remove(path)
+            case Run():
+                self._run(op)
+            case _:
+                raise TypeError(f"no prediction for {op!r}")
 
-    @apply.register
-    def _(self, op: Put) -> None:
+    def _put(self, op: Put) -> None:
         path = self._paths.end_of(op.path) if op.follow else op.path
         self._need_parent(path)
         self._need_owner(op.owner, op.group)
@@ -104,8 +116,7 @@ class World:
         kept = now if isinstance(now, dict) and now.get("kind") == "file" else {}
         self._paths.set(path, self._attributes("file", path, op, now=now, kept=kept), op.content)
 
-    @apply.register
-    def _(self, op: Mkdir) -> None:
+    def _mkdir(self, op: Mkdir) -> None:
         if op.parents:
             self._make_parents(op.path)
         self._need_parent(op.path)
@@ -116,8 +127,7 @@ class World:
             raise ImpossibleError(f"{op.path} is a {_kind_of(kept)}, not a directory")
         self._paths.set(op.path, self._attributes("dir", op.path, op, now=now, kept=kept), None)
 
-    @apply.register
-    def _(self, op: Link) -> None:
+    def _link(self, op: Link) -> None:
         self._need_parent(op.path)
         self._need_owner(op.owner, op.group)
         now = self._paths.stat(op.path)
@@ -133,27 +143,20 @@ class World:
         }
         self._paths.set(op.path, stat, None)
 
-    @apply.register
-    def _(self, op: SetAttrs) -> None:
+    def _set_attrs(self, op: SetAttrs) -> None:
         self._need_owner(op.owner, op.group)
-        now = self._paths.stat(op.path)
+        path = self._paths.end_of(op.path) if op.follow else op.path
+        now = self._paths.stat(path)
         if now is None:
-            raise ImpossibleError(
-                f"there is nothing at {op.path}, and nothing in the plan makes it"
-            )
+            raise ImpossibleError(f"there is nothing at {path}, and nothing in the plan makes it")
         if not isinstance(now, dict):
             return
         changes = {"mode": op.mode, "owner": op.owner, "group": op.group}
         known = {k: v for k, v in changes.items() if v is not None and k in now}
-        node = self._paths.node(op.path)
-        self._paths.set(op.path, {**now, **known}, node.content if node is not None else KEPT)
+        node = self._paths.node(path)
+        self._paths.set(path, {**now, **known}, node.content if node is not None else KEPT)
 
-    @apply.register
-    def _(self, op: Remove) -> None:
-        self._paths.remove(op.path)
-
-    @apply.register
-    def _(self, op: Run) -> None:
+    def _run(self, op: Run) -> None:
         for probe, answer in op.effects:
             if isinstance(probe, Stat):
                 end = self._paths.end_of(probe.path) if probe.follow else probe.path
@@ -189,6 +192,18 @@ class World:
             "group": op.group or kept.get("group", group),
         }
 
+    def _named(self, stat: Answer | Unknown) -> Answer | Unknown:
+        """Numbers of owners that have, or will have, a name, by that name."""
+        if not isinstance(stat, dict):
+            return stat
+        for database, field in (("user", "owner"), ("group", "group")):
+            number = stat.get(field, "")
+            if number.isdecimal():
+                answer = self.answer(AccountName(database, int(number)))
+                if isinstance(answer, dict) and "name" in answer:
+                    stat = {**stat, field: answer["name"]}
+        return stat
+
     def _default_owner(self, path: str) -> tuple[str, str]:
         """What a new entry gets: the runner's user, and its group or that of a setgid folder."""
         parent = self._paths.stat(posixpath.dirname(path), follow=True)
@@ -218,7 +233,7 @@ class World:
 
     def _need_owner(self, owner: str | None, group: str | None) -> None:
         for kind, name in ((User, owner), (Group, group)):
-            if name is None or name.isdigit():
+            if name is None or name.isdecimal():
                 continue
             if kind(name) in self._base and self.answer(kind(name)) is None:
                 what = kind.kind

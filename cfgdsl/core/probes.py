@@ -64,6 +64,15 @@ class Group(Probe):
 
 
 @wire_value
+class AccountName(Probe):
+    """Who has a number: the name in the `database` of users or of groups."""
+
+    kind: ClassVar = "account_name"
+    database: str
+    number: int
+
+
+@wire_value
 class Query(Probe):
     """One item of a bulk question: all that are alike but for `item` run as one command.
 
@@ -96,7 +105,9 @@ class Run(Probe):
     timeout: float | None = None
 
 
-_KINDS: dict[str, type[Probe]] = {cls.kind: cls for cls in (Stat, Read, User, Group, Query, Run)}
+_KINDS: dict[str, type[Probe]] = {
+    cls.kind: cls for cls in (Stat, Read, User, Group, AccountName, Query, Run)
+}
 
 
 def from_json(data: Mapping[str, Any]) -> Probe:

@@ -3,6 +3,7 @@
 import inspect
 import shlex
 from collections.abc import Callable, Iterator, Sequence
+from functools import wraps
 from typing import (
     TYPE_CHECKING,
     Annotated,
@@ -59,6 +60,9 @@ class ResourceType(type):
         own = list(_own_slots(cls, namespace))
         for slot in own:
             delattr(cls, slot.name)
+        for pure in ("footprint", "probes"):
+            if pure in namespace:
+                setattr(cls, pure, _once(namespace[pure]))
         cls.fields_ = Slots(name, (*inherited, *own))
         cls.slots_ = cls.fields_.all
         # The value semantics are attrs'; only the constructor is ours, to report every mistake at
@@ -80,6 +84,7 @@ class ResourceType(type):
             values = instance.__dict__
             values["#origin"] = origin
             values.update(cls.fields_.values(args, kwargs, origin))
+            values["#outputs"] = tuple(n for n, v in values.items() if isinstance(v, Output))
             try:
                 values.update(instance.complete())
             except ValueError as error:
@@ -88,6 +93,20 @@ class ResourceType(type):
             if collector is not None:
                 collector.add(instance)
             return instance
+
+
+def _once(method: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """A pure method without arguments that is asked again and again: its result is kept."""
+    kept = f"#{method.__qualname__}"
+
+    @wraps(method)
+    def remembering(self: Any) -> Any:
+        values = self.__dict__
+        if kept not in values:
+            values[kept] = method(self)
+        return values[kept]
+
+    return remembering
 
 
 def _own_slots(cls: type, namespace: dict[str, Any]) -> Iterator[Slot]:
@@ -228,10 +247,14 @@ class Resource(metaclass=ResourceType):
     def observed(self, **values: Any) -> Self:
         """This resource with fields as they were found: what `observe` returns."""
         found = object.__new__(type(self))
-        found.__dict__.update(self.__dict__)
-        found.__dict__.pop("#identity", None)
-        found.__dict__.update(values)
+        kept = found.__dict__
+        kept.update((k, v) for k, v in self.__dict__.items() if k[0] != "#" or k in _LASTING)
+        kept.update(values)
         return found
+
+
+_LASTING = ("#origin", "#outputs")
+"""What is no field and still holds for a changed copy; results of pure methods do not."""
 
 
 def _quoted(part: Any) -> str:
@@ -273,8 +296,7 @@ def is_absent(resource: Resource | None) -> bool:
 
 def outputs_in(resource: Resource) -> Iterator[tuple[str, Output[Any]]]:
     """Every (field name, output) that a resource is given for a field."""
-    values = resource.__dict__
-    for slot in type(resource).slots_:
-        value = values[slot.name]
+    for name in resource.__dict__["#outputs"]:
+        value = getattr(resource, name)
         if isinstance(value, Output):
-            yield slot.name, value
+            yield name, value

@@ -5,7 +5,7 @@ from typing import Any, Protocol
 import attrs
 
 from cfgdsl.core.diff import DELETE, Change
-from cfgdsl.core.footprint import parents
+from cfgdsl.core.footprint import Footprint, parents
 from cfgdsl.core.ops import Run
 from cfgdsl.core.plan import Step
 from cfgdsl.core.predict import World
@@ -23,6 +23,9 @@ class Planning(Protocol):
 
     def add_step(self, resource: Resource, **values: Any) -> Step:
         """Append a step."""
+
+    def footprint(self, resource: Resource) -> Footprint:
+        """What a resource reads and writes."""
 
     def positions(self, value: Any, resource: Resource) -> list[int]:
         """The resources that a reference stands for."""
@@ -44,7 +47,7 @@ class TaskSteps:
         """Remember what the change of a resource writes; its tasks write nothing of it."""
         if step.identity != resource.identity or step.refresh or step.always:
             return
-        for key in resource.footprint().writes:
+        for key in self._planner.footprint(resource).writes:
             above = parents(key.removeprefix("path:")) if key.startswith("path:") else ()
             for each in (key, *above):
                 self._by_key.setdefault(each, []).append(step.id)

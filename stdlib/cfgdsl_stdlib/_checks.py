@@ -1,6 +1,7 @@
 """What several types refuse in a field, as sentences that end up behind the user's line."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from cfgdsl import Secret
@@ -48,6 +49,15 @@ def as_references(value: Any) -> tuple[Any, ...]:
     if value is None:
         return ()
     return tuple(value) if isinstance(value, list | tuple | set | frozenset) else (value,)
+
+
+def number_keys(key: Callable[[str], str], number: int | None) -> tuple[str, ...]:
+    """The key of an account by its number, which others may use instead of its name.
+
+    >>> number_keys("user:{}".format, 1000)
+    ('user:1000',)
+    """
+    return () if number is None else (key(str(number)),)
 
 
 def account_number(field: str, number: int | None) -> None:

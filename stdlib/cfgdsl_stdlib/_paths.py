@@ -38,8 +38,8 @@ def footprint(
         writes=(keys.path(thing.path),),
         reads=(
             *keys.parents(thing.path),
-            *(keys.user(thing.owner),) * bool(thing.owner),
-            *(keys.group(thing.group),) * bool(thing.group),
+            *((keys.user(thing.owner),) if thing.owner else ()),
+            *((keys.group(thing.group),) if thing.group else ()),
             *reads,
         ),
         awaits=(*(() if makes_parents else (folder,)), *_accounts(thing)),

@@ -109,7 +109,7 @@ class File(Resource):
         if self.absent:
             return (self._stat,)
         read = () if self.content is None else (self._read,)
-        return (self._stat, *read, _paths.parent(self.path))
+        return (self._stat, *read, _paths.parent(self.path), *_paths.numbers(self))
 
     def observe(self, answers: Answers) -> Self | None:
         """The file as found; for anything else in its place, a file without content."""
@@ -129,7 +129,9 @@ class File(Resource):
                 f"{self.path} is a symbolic link to {stat['target']}",
                 hint="Declare the file that it leads to, or give the content that replaces it.",
             )
-        found = _paths.found_attributes(stat)
+        if self.absent:
+            return self.observed(absent=False, content=None)
+        found = _paths.found_attributes(self, stat, answers)
         return self.observed(absent=False, content=self._found_content(answers, kind), **found)
 
     def _found_content(self, answers: Answers, kind: str) -> Content | None:
@@ -148,13 +150,8 @@ class File(Resource):
         """One atomic write, or attributes alone when the content stays."""
         if change.desired.absent:
             return (ops.Remove(self.path),)
-        if change.before is not None and not change.touches("content") and not self.follow:
-            return (_paths.set_attributes(change),)
-        if self.follow and self.content is None and change.before is not None:
-            raise ImpossibleError(
-                "follow=True needs a content",
-                hint="Declare the file that the link leads to.",
-            )
+        if change.before is not None and not change.touches("content"):
+            return (_paths.set_attributes(change, follow=self.follow),)
         content = Content.of("") if self.content is None else self.content
         if not isinstance(content, Content):
             raise TypeError(f"the content of {self.identity} was not resolved")
@@ -162,7 +159,7 @@ class File(Resource):
             ops.Put(
                 self.path,
                 content,
-                mode=self._private_mode(),
+                mode=self.mode,
                 owner=self.owner,
                 group=self.group,
                 validate=self.validate,

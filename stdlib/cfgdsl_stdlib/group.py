@@ -47,7 +47,8 @@ class Group(Resource):
 
     def footprint(self) -> Footprint:
         """Writes the group; the account database takes one change at a time."""
-        return Footprint(writes=(keys.group(self.name),), locks=("passwd",))
+        numbers = _checks.number_keys(keys.group, self.gid)
+        return Footprint(writes=(keys.group(self.name), *numbers), locks=("passwd",))
 
     def probes(self) -> tuple[Probe, ...]:
         """The entry."""
@@ -64,12 +65,13 @@ class Group(Resource):
         if change.desired.absent:
             return (ops.Run(("groupdel", "--", self.name), effects=((entry, None),)),)
         number = () if self.gid is None else ("-g", str(self.gid))
-        after = (
-            probes.Unknown("its number is chosen then") if self.gid is None else {"gid": self.gid}
+        effects: tuple[tuple[Probe, Any], ...] = (
+            (entry, probes.Unknown("its number is chosen then")),
         )
+        if self.gid is not None:
+            named = (probes.AccountName("group", self.gid), {"name": self.name})
+            effects = ((entry, {"gid": self.gid}), named)
         if change.before is not None:
-            return (ops.Run(("groupmod", *number, "--", self.name), effects=((entry, after),)),)
+            return (ops.Run(("groupmod", *number, "--", self.name), effects=effects),)
         system = ("-r",) if self.system else ()
-        return (
-            ops.Run(("groupadd", *system, *number, "--", self.name), effects=((entry, after),)),
-        )
+        return (ops.Run(("groupadd", *system, *number, "--", self.name), effects=effects),)

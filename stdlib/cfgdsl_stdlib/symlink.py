@@ -62,7 +62,7 @@ class Symlink(Resource):
         """What is there, and whether its folder is."""
         if self.absent:
             return (probes.Stat(self.path),)
-        return (probes.Stat(self.path), _paths.parent(self.path))
+        return (probes.Stat(self.path), _paths.parent(self.path), *_paths.numbers(self))
 
     def observe(self, answers: Answers) -> Self | None:
         """The link as found."""
@@ -74,8 +74,11 @@ class Symlink(Resource):
                 f"{self.path} is {_paths.KINDS[stat['kind']]}, not a symbolic link",
                 hint="Move it away, or declare it absent in an earlier run.",
             )
+        if self.absent:
+            return self.observed(absent=False)
+        found = _paths.found_attributes(self, stat, answers)
         return self.observed(
-            absent=False, to=stat["target"], owner=stat["owner"], group=stat["group"]
+            absent=False, to=stat["target"], owner=found["owner"], group=found["group"]
         )
 
     def ops(self, change: Change[Self]) -> tuple[Op, ...]:

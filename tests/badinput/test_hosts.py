@@ -108,7 +108,8 @@ def test_too_old_a_python_is_told(untouched: LabHost, work: Workspace) -> None:
     old.write_text(
         "#!/bin/sh\n"
         "# As 3.6 would see it: everything else is the real one.\n"
-        'shift 3; exec python3 -BEsSc "import sys;sys.version_info=(3,6,9);exec(sys.argv[1])" "$@"\n'
+        "shift 3; exec python3 -BEsSc "
+        '"import sys;sys.version_info=(3,6,9);exec(sys.argv[1])" "$@"\n'
     )
     old.chmod(0o755)
     try:

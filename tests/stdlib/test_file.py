@@ -46,7 +46,7 @@ def put(**values: Any) -> dict[str, Any]:
         (File(MOTD, content="hi\n"), host(regular(), OLD), "update", [put()]),
         (
             File(MOTD, content="hi\n", mode="0600", owner="www", group=5, validate=["true", "%s"]),
-            host(regular(), OLD),
+            {**host(regular(), OLD), probes.AccountName("group", 5): None},
             "update",
             [put(mode=0o600, owner="www", group="5", validate=["true", "%s"])],
         ),
@@ -94,7 +94,11 @@ def test_following_a_link_writes_what_it_leads_to() -> None:
     stat = probes.Stat(MOTD, follow=True)
     read = probes.Read(MOTD, unless=HI.sha256, follow=True)
     found = {**PARENT, stat: regular(), read: {"sha256": HI.sha256, "size": 3, "text": None}}
-    assert decided(declared, found) == [put(mode=0o600, follow=True)]
+    assert decided(declared, found) == [
+        {"kind": "set_attrs", "path": MOTD, "mode": 0o600, "follow": True}
+    ]
+    stale = {**found, read: {"sha256": OLD.sha256, "size": 4, "text": "old\n"}}
+    assert decided(declared, stale) == [put(mode=0o600, follow=True)]
 
 
 @pytest.mark.parametrize(
@@ -158,8 +162,7 @@ def test_a_secret_content_is_private_by_default() -> None:
     assert File(MOTD, content=text, mode=0o640).mode == 0o640
     resolved = File(MOTD).observed(content=Content(HI.sha256, HI.size, secret=True))
     assert resolved.probes()[1] == probes.Read(MOTD, unless=HI.sha256, up_to=0)
-    (op,) = resolved.ops(change_of(resolved, {STAT: None}))
-    assert op.to_json() == put(mode=0o600)
+    assert resolved.complete() == {"mode": 0o600}
 
 
 def test_what_stood_where_a_secret_goes_is_not_shown() -> None:
@@ -176,7 +179,7 @@ def test_footprint() -> None:
     deploy = User("deploy")
     footprint = File("/srv/www/x", owner=deploy.name, group="7").footprint()
     assert footprint.writes == ("path:/srv/www/x",)
-    assert footprint.reads == ("path:/srv/www", "path:/srv", "user:deploy")
+    assert footprint.reads == ("path:/srv/www", "path:/srv", "user:deploy", "group:7")
     assert footprint.awaits == (
         ("path:/srv/www", probes.Stat("/srv/www", follow=True)),
         ("user:deploy", probes.User("deploy")),

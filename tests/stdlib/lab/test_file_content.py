@@ -121,13 +121,26 @@ def test_a_large_source_is_streamed_in_bounded_memory(bench: Bench, tmp_path: Pa
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     assert bench.out("sha256sum", "/srv/large").split()[0] == digest.hexdigest()
     assert grown < 50 * 1024, f"{grown} KiB more than before"
-    assert bench.out("sh", "-c", "ls -A /srv | grep -c cfgdsl || true") == "0", "a temp file is left"
+    assert bench.out("sh", "-c", "ls -A /srv | grep -c cfgdsl || true") == "0", (
+        "a temp file is left"
+    )
     assert bench.apply(lambda: File("/srv/large", absent=True)) == {"file:/srv/large": "delete"}
 
 
 @pytest.mark.parametrize(
     "name",
-    ["grüße", "日本語", "with space", "quote'\"s", "$HOME `id`", "-rf", "new\nline", "*", "%s", "a:b"],
+    [
+        "grüße",
+        "日本語",
+        "with space",
+        "quote'\"s",
+        "$HOME `id`",
+        "-rf",
+        "new\nline",
+        "*",
+        "%s",
+        "a:b",
+    ],
 )
 def test_any_name_is_only_a_name(bench: Bench, name: str) -> None:
     path = f"/srv/names/{name}"

@@ -1,0 +1,5 @@
+"""`python -m benchmarks.passes`."""
+
+from benchmarks.passes.main import main
+
+main()
