@@ -13,6 +13,7 @@ import attrs
 
 from cfgdsl.core.content import Content
 from cfgdsl.core.errors import ImpossibleError
+from cfgdsl.core.footprint import parents
 from cfgdsl.core.ops import Link, Mkdir, Op, Put, Remove, Run, SetAttrs
 from cfgdsl.core.overlay import KEPT, PathOverlay
 from cfgdsl.core.probes import (
@@ -110,7 +111,7 @@ class World:
         path = self._paths.end_of(op.path) if op.follow else op.path
         self._need_parent(path)
         self._need_owner(op.owner, op.group)
-        now = self._paths.stat(path)
+        now = self._paths.stat(op.path, follow=op.follow)
         if isinstance(now, dict) and now.get("kind") == "dir":
             raise ImpossibleError(f"{path} is a directory, not a file")
         kept = now if isinstance(now, dict) and now.get("kind") == "file" else {}
@@ -146,7 +147,7 @@ class World:
     def _set_attrs(self, op: SetAttrs) -> None:
         self._need_owner(op.owner, op.group)
         path = self._paths.end_of(op.path) if op.follow else op.path
-        now = self._paths.stat(path)
+        now = self._paths.stat(op.path, follow=op.follow)
         if now is None:
             raise ImpossibleError(f"there is nothing at {path}, and nothing in the plan makes it")
         if not isinstance(now, dict):
@@ -212,13 +213,11 @@ class World:
         return self._identity.user, self._identity.group
 
     def _make_parents(self, path: str) -> None:
-        missing = []
-        folder = posixpath.dirname(path)
-        while folder not in {"/", ""} and self._paths.stat(folder, follow=True) is None:
-            missing.append(folder)
-            folder = posixpath.dirname(folder)
-        for each in reversed(missing):
-            self.apply(Mkdir(each))
+        folders = [key.removeprefix("path:") for key in reversed(parents(path))]
+        missing = [self._paths.stat(folder, follow=True) is None for folder in folders]
+        if any(missing):  # then all below are missing too, asked for or not
+            for folder in folders[missing.index(True) :]:
+                self.apply(Mkdir(folder))
 
     def _need_parent(self, path: str) -> None:
         folder = posixpath.dirname(path)
