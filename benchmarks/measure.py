@@ -1,21 +1,24 @@
-"""Runs a command and says what it cost: wall time, CPU, peak memory of the whole process."""
+"""Runs commands and says what they cost; saves what was found."""
 
+import json
 import os
 import resource
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+
+RESULTS = Path(__file__).parent / "results"
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What one run cost."""
+    """What one run cost: seconds of wall time, and of CPU in this machine's processes for it."""
 
     wall: float
     cpu: float
-    memory_mib: float
 
 
 def timed(work: Callable[[], Any]) -> tuple[Cost, Any]:
@@ -26,7 +29,7 @@ def timed(work: Callable[[], Any]) -> tuple[Cost, Any]:
     wall = time.perf_counter() - start
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Cost(wall, cpu, after.ru_maxrss / 1024), result
+    return Cost(wall, cpu), result
 
 
 def run(argv: Sequence[str], env: Mapping[str, str] | None = None) -> str:
@@ -50,3 +53,11 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
     lines += ["| " + " | ".join(row) + " |" for row in rows]
     return "\n".join(lines) + "\n"
+
+
+def save(name: str, text: str, data: Mapping[str, Any]) -> None:
+    """Write a table for people and its numbers for programs, and show the table."""
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / f"{name}.md").write_text(text)
+    (RESULTS / f"{name}.json").write_text(json.dumps(data, indent=1) + "\n")
+    print(text)

@@ -1,0 +1,5 @@
+"""`python -m benchmarks.startup`."""
+
+from benchmarks.startup.main import main
+
+main()
