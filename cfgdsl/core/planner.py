@@ -44,7 +44,7 @@ def questions(resources: Iterable[Resource]) -> tuple[Probe, ...]:
     """Every probe that planning `resources` needs, each once."""
     found: dict[Probe, None] = {}
     for resource in resources:
-        found.update(dict.fromkeys(resource.probes()))
+        found.update(dict.fromkeys((*resource.probes(), *resource.hints())))
         found.update((probe, None) for _, probe in resource.footprint().awaits)
         if resource.only_if is not None:
             found[resource.only_if.probe] = None

@@ -30,7 +30,7 @@ from cfgdsl.core.output import Output
 from cfgdsl.core.probes import Answers, Probe
 from cfgdsl.core.refresh import Task
 from cfgdsl.core.slots import Slot, Slots
-from cfgdsl.core.values import As, must_be
+from cfgdsl.core.values import As, Count, Seconds, must_be
 
 R = TypeVar("R", bound="type[Resource]")
 
@@ -150,19 +150,6 @@ References = Annotated[tuple[Any, ...], As(references, "reference, or a list of 
 """What `after=` and its like take: resources, components or identities; one, or a list."""
 
 
-def _at_least(least: float, what: str) -> Callable[[Any], Any]:
-    def convert(value: object) -> object:
-        if isinstance(value, bool) or not isinstance(value, int | float) or not value >= least:
-            raise must_be(what, value)
-        return value
-
-    return convert
-
-
-_Count = Annotated[int, As(_at_least(0, "a whole number from 0 on"), "integer")]
-_Seconds = Annotated[float, As(_at_least(0.001, "a number of seconds"), "seconds")]
-
-
 class Resource(metaclass=ResourceType):
     """A declared piece of desired state.
 
@@ -183,11 +170,9 @@ class Resource(metaclass=ResourceType):
     """What becomes of it when the declaration goes away: `delete`, `restore` or `forget`."""
     protect: Field[bool] = field(default=False, how=True, kw_only=True)
     """Whether deleting it is an error."""
-    retries: Field[_Count] = field(default=0, how=True, kw_only=True)
+    retries: Field[Count] = field(default=0, how=True, kw_only=True)
     """How often to try again when applying it fails."""
-    timeout: Field[_Seconds | None, float | int | None] = field(
-        default=None, how=True, kw_only=True
-    )
+    timeout: Field[Seconds | None, float | int | None] = field(default=None, how=True, kw_only=True)
     """Seconds for each attempt; None: no limit."""
     tags: Field[tuple[str, ...], Sequence[str] | frozenset[str] | set[str]] = field(
         default=(), how=True, kw_only=True
@@ -231,6 +216,14 @@ class Resource(metaclass=ResourceType):
     def probes(self) -> tuple[Probe, ...]:
         """What must be asked to observe it."""
         raise NotImplementedError
+
+    def hints(self) -> tuple[Probe, ...]:
+        """What else a plan is made from: asked with the probes, but no part of the state.
+
+        `observe` finds these answers while a plan is made, as far as they are known then, and never
+        during the run.
+        """
+        return ()
 
     def observe(self, answers: Answers) -> Self | None:
         """How it is now, in this same class and normal form; None when it is absent."""

@@ -164,6 +164,15 @@ def environment(value: object) -> tuple[tuple[str, str], ...]:
     return tuple(result)
 
 
+def _at_least(least: float, kind: type[int | float], what: str) -> Convert:
+    def convert(value: object) -> int | float:
+        if isinstance(value, bool) or not isinstance(value, int | kind) or not value >= least:
+            raise must_be(what, value)
+        return kind(value)
+
+    return convert
+
+
 AbsPath = Annotated[str, As(absolute_path, "absolute path")]
 """An absolute path of the host."""
 Mode = Annotated[int, As(file_mode, "mode")]
@@ -176,6 +185,10 @@ Argv = Annotated[tuple[str, ...], As(argument_list, "list of arguments")]
 """A command without a shell."""
 Env = Annotated[tuple[tuple[str, str], ...], As(environment, "mapping of text")]
 """Environment variables."""
+Count = Annotated[int, As(_at_least(0, int, "a whole number from 0 on"), "integer")]
+"""How often."""
+Seconds = Annotated[float, As(_at_least(0.001, float, "a number of seconds"), "seconds")]
+"""How long."""
 FileContent = Annotated[Content | LocalFile | Template | Text, As(file_content, "text or bytes")]
 """What a file holds."""
 
