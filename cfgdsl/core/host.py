@@ -40,7 +40,7 @@ class DataView(Mapping[str, Any]):
     def __getitem__(self, key: str) -> Any:
         if key in self._values:
             return self._values[key]
-        raise unknown_name("host data", key, self._values)
+        raise unknown_name("host data", key, self._values, at=(capture_origin(),))
 
     def __getattr__(self, key: str) -> Any:
         if key.startswith("__"):
@@ -64,13 +64,15 @@ class DataView(Mapping[str, Any]):
         return f"DataView({self._values!r})"
 
 
-def unknown_name(kind: str, name: str, known: Iterable[str]) -> ConfigurationError:
-    """An error for a misspelt name, with the nearest known ones."""
+def unknown_name(
+    kind: str, name: str, known: Iterable[str], *, at: tuple[Origin, ...] = ()
+) -> ConfigurationError:
+    """An error for a misspelt name, with the nearest known ones; `at`: where it stands in code."""
     choices = sorted(known)
     near = difflib.get_close_matches(name, choices, n=1)
     hint = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(choices) or 'none'}."
     return ConfigurationError(
-        Diagnostic(summary=f"no {kind} named {name!r}", hint=hint, origins=(capture_origin(),))
+        Diagnostic(summary=f"no {kind} named {name!r}", hint=hint, origins=at)
     )
 
 

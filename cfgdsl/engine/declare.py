@@ -40,7 +40,8 @@ class Configured(Mapping[str, T], Generic[T]):
 
     def __getitem__(self, name: str) -> T:
         if name not in self.hosts:
-            raise unknown_name(f"host of {self.function.__name__}", name, self.hosts)
+            what = f"host of {self.function.__name__}"
+            raise unknown_name(what, name, self.hosts, at=(capture_origin(),))
         if self.evaluate is None:
             raise ConfigurationError(
                 Diagnostic(

@@ -47,3 +47,9 @@ def test_a_term_that_matches_nothing_is_an_error(limit: str, message: str) -> No
 def test_a_misspelt_host_gets_the_nearest_name() -> None:
     with pytest.raises(ConfigurationError, match="Did you mean 'web"):
         select(HOSTS, "weeb1")
+
+
+def test_a_wrong_limit_is_no_line_of_anybodys_code() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        select(HOSTS, "weeb1")
+    assert all(not diagnostic.origins for diagnostic in caught.value)
