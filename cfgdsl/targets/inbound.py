@@ -5,12 +5,13 @@ A host may be broken or hostile. Whatever it sends, the outcome is a checked mes
 """
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cfgdsl.core.errors import Diagnostic, TargetError
 from cfgdsl.core.secret import strip_marks
 from cfgdsl.runner import wire
+from cfgdsl.targets.answers import misfit
 from cfgdsl.targets.channel import printable
 
 MAX_DEPTH = 32
@@ -80,19 +81,27 @@ def check_facts(message: Mapping[str, Any]) -> dict[str, Any]:
     return _object(message, "facts")
 
 
-def check_answers(message: Mapping[str, Any], count: int) -> list[Any]:
-    """As many answers as there were probes."""
+def check_answers(message: Mapping[str, Any], probes: Sequence[Mapping[str, Any]]) -> list[Any]:
+    """An answer to each probe."""
     _expect(message, "answers")
-    answers = message.get("answers")
-    if not isinstance(answers, list) or len(answers) != count:
+    return _fitting(message.get("answers"), probes)
+
+
+def _fitting(answers: Any, probes: Sequence[Mapping[str, Any]]) -> list[Any]:
+    if not isinstance(answers, list) or len(answers) != len(probes):
         found = len(answers) if isinstance(answers, list) else type(answers).__name__
-        msg = f"{count} probes, but answers: {found}"
+        msg = f"{len(probes)} probes, but answers: {found}"
         raise NonsenseError(msg)
+    problem = misfit(probes, answers)
+    if problem:
+        raise NonsenseError(problem)
     return answers
 
 
-def check_event(message: Mapping[str, Any], steps: Collection[str]) -> None:
-    """An event of a kind that exists, about a step that was sent."""
+def check_event(
+    message: Mapping[str, Any], steps: Mapping[str, Sequence[Mapping[str, Any]]]
+) -> None:
+    """An event of a kind that exists, about one of the steps (with their probes) that were sent."""
     _expect(message, "event")
     kind, step = message.get("event"), message.get("step")
     if not isinstance(kind, str) or kind not in wire.EVENTS:
@@ -109,6 +118,8 @@ def check_event(message: Mapping[str, Any], steps: Collection[str]) -> None:
         if not isinstance(message.get(name), wanted):
             msg = f"an event {kind!r} without {name}"
             raise NonsenseError(msg)
+    if kind == "observed":
+        _fitting(message["answers"], steps[step])
     optional: dict[str, type | tuple[type, ...]] = {"detail": dict, "seconds": (int, float)}
     for name, wanted in optional.items():
         value = message.get(name)

@@ -90,7 +90,7 @@ class Session:
             return []
         self._send({"do": "probe", "probes": list(probes)})
         answer = self._receive(self._timeouts.probe, inbound.answers_limit(len(probes)))
-        return self._checked(lambda message: inbound.check_answers(message, len(probes)), answer)
+        return self._checked(lambda message: inbound.check_answers(message, probes), answer)
 
     def execute(
         self,
@@ -118,7 +118,7 @@ class Session:
                 msg = "contents without a stream"
                 raise ValueError(msg)
             self._send_content(sha256, size, stream(sha256))
-        return self._events({str(step["id"]) for step in steps})
+        return self._events({str(step["id"]): step.get("probes") or () for step in steps})
 
     def resolve(self, decisions: Mapping[str, Mapping[str, Any]]) -> None:
         """Decide on steps that were reported as `observed`."""
@@ -146,7 +146,7 @@ class Session:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _events(self, running: set[str]) -> Iterator[Message]:
+    def _events(self, running: dict[str, Sequence[Mapping[str, Any]]]) -> Iterator[Message]:
         limit = inbound.answers_limit(1 + len(running))
         while True:
             message = self._receive(None, limit)
@@ -154,7 +154,7 @@ class Session:
                 break
             self._checked(lambda m: inbound.check_event(m, running), message)
             if message["event"] == "done":
-                running.discard(message["step"])
+                del running[message["step"]]
             yield message
         if running:
             raise inbound.nonsense(

@@ -26,6 +26,9 @@ FACTS = {
     "machine_id": "0" * 32,
 }
 
+FOLDER = {"kind": "dir", "mode": 0o755, "owner": "root", "group": "root"}
+FOLDERS = {"/", "/etc"}
+
 
 def frame(message: Any) -> bytes:
     payload = message if isinstance(message, bytes) else json.dumps(message).encode()
@@ -73,6 +76,8 @@ def answering(answer: Any) -> Callable[[Path], None]:
         while (message := listen(notes)) is not None:
             if message.get("do") == "probe":
                 say(frame({"is": "answers", "answers": [answer] * len(message["probes"])}))
+            elif message.get("do") == "facts":
+                say(frame({"is": "facts", "facts": {}}))
             elif message.get("do") == "execute":
                 say(frame({"is": "refused", "why": "\x1b[2J{{7*7}}"}))
 
@@ -84,45 +89,45 @@ def greeting(data: bytes) -> Callable[[Path], None]:
     return lambda notes: say(data)
 
 
-def posing(**facts: Any) -> Callable[[Path], None]:
-    """Facts of its choice, nothing is there, and it refuses to change anything."""
+def host_like(
+    facts: dict[str, Any], run: Callable[[dict[str, Any]], None]
+) -> Callable[[Path], None]:
+    """Honest but for its facts, and for what it does to carry out an `execute`."""
 
     def talk(notes: Path) -> None:
         say(ready(**facts))
         while (message := listen(notes)) is not None:
-            if message.get("do") == "probe":
-                folder = {"kind": "dir", "mode": 0o755, "owner": "root", "group": "root"}
-                there = [
-                    folder if p.get("path") in {"/", "/etc"} else None for p in message["probes"]
-                ]
-                say(frame({"is": "answers", "answers": there}))
+            if message.get("do") == "facts":
+                say(frame({"is": "facts", "facts": facts}))
+            elif message.get("do") == "probe":
+                answers = [FOLDER if p.get("path") in FOLDERS else None for p in message["probes"]]
+                say(frame({"is": "answers", "answers": answers}))
             elif message.get("do") == "execute":
-                for step in message["steps"]:
-                    event = {"is": "event", "event": "done", "step": step["id"]}
-                    say(frame({**event, "outcome": "failed", "detail": {"error": "\x1b[2Jno"}}))
+                run(message)
                 say(frame({"is": "finished"}))
 
     return talk
+
+
+def posing(**facts: Any) -> Callable[[Path], None]:
+    """Facts of its choice; it refuses to change anything."""
+
+    def run(message: dict[str, Any]) -> None:
+        for step in message["steps"]:
+            event = {"is": "event", "event": "done", "step": step["id"]}
+            say(frame({**event, "outcome": "failed", "detail": {"error": "\x1b[2Jno"}}))
+
+    return host_like(facts, run)
 
 
 def events(*made: dict[str, Any]) -> Callable[[Path], None]:
     """Honest until the run; then these events."""
 
-    def talk(notes: Path) -> None:
-        say(ready())
-        while (message := listen(notes)) is not None:
-            if message.get("do") == "probe":
-                folder = {"kind": "dir", "mode": 0o755, "owner": "root", "group": "root"}
-                there = [
-                    folder if p.get("path") in {"/", "/etc"} else None for p in message["probes"]
-                ]
-                say(frame({"is": "answers", "answers": there}))
-            elif message.get("do") == "execute":
-                for event in made:
-                    say(frame({"is": "event", **event}))
-                say(frame({"is": "finished"}))
+    def run(_: dict[str, Any]) -> None:
+        for event in made:
+            say(frame({"is": "event", **event}))
 
-    return talk
+    return host_like({}, run)
 
 
 def deep(levels: int) -> bytes:

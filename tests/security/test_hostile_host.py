@@ -1,6 +1,7 @@
 """Data from hosts is data (S5), and no host can change what is planned for another (S16)."""
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -36,7 +37,7 @@ def clear(done: Done) -> None:
     assert done.code == 1, done
     assert "evil" in done.all
     assert "\x1b" not in done.all
-    assert "49" not in done.all
+    assert not re.search(r"\b49\b", done.all)
     assert len(done.all) < 10_000
 
 

@@ -15,6 +15,7 @@ from cfgdsl.targets.session import Session
 from tests.targets.fakes import READY, FakeChannel, FakeConnector, frames, options, session
 
 STAT = {"kind": "stat", "path": "/etc/motd"}
+QUERY = {"kind": "query", "argv": ["q"], "item": "a", "split": "rows"}
 STEP = {"id": "0", "name": "web1/file:/etc/motd", "probes": [STAT], "ops": []}
 DONE = {"is": "event", "event": "done", "step": "0", "outcome": "changed", "seconds": 0.1}
 FINISHED = {"is": "finished"}
@@ -26,8 +27,8 @@ def test_the_greeting_brings_the_basic_facts() -> None:
 
 
 def test_answers_come_in_order_for_one_message_each_way() -> None:
-    talk = session(frames({"is": "answers", "answers": [None, {"kind": "file"}]}))
-    assert talk.probe([STAT, STAT]) == [None, {"kind": "file"}]
+    talk = session(frames({"is": "answers", "answers": [None, {"error": "busy"}]}))
+    assert talk.probe([STAT, STAT]) == [None, {"error": "busy"}]
     assert talk.traffic.messages == (2, 3)
 
 
@@ -181,15 +182,15 @@ def test_text_from_a_host_cannot_pose_as_a_secret() -> None:
     mark = "\ue000env:HOME\ue001"
     answer = rb'{"\uE000env:HOME\uE001":"\ue000env:HOME\ue001"}'
     escaped = raw(b'{"is":"answers","answers":[' + answer + b"]}")
-    plain = raw(b'{"is":"answers","answers":["' + mark.encode() + b'","{{7*7}}"]}')
+    plain = raw(b'{"is":"answers","answers":[["' + mark.encode() + b'","{{7*7}}"]]}')
     talk = session(escaped + plain)
-    assert talk.probe([STAT]) == [{"\ufffdenv:HOME\ufffd": "\ufffdenv:HOME\ufffd"}]
-    assert talk.probe([STAT, STAT]) == ["\ufffdenv:HOME\ufffd", "{{7*7}}"]
+    assert talk.probe([QUERY]) == [{"\ufffdenv:HOME\ufffd": "\ufffdenv:HOME\ufffd"}]
+    assert talk.probe([QUERY]) == [["\ufffdenv:HOME\ufffd", "{{7*7}}"]]
 
 
 def test_bytes_of_odd_file_names_survive_and_other_lone_surrogates_do_not() -> None:
-    talk = session(raw(b'{"is":"answers","answers":["\\udcff","\\ud800"]}'))
-    assert talk.probe([STAT, STAT]) == ["\udcff", "\ufffd"]
+    talk = session(raw(b'{"is":"answers","answers":[["\\udcff","\\ud800"]]}'))
+    assert talk.probe([QUERY]) == [["\udcff", "\ufffd"]]
 
 
 def test_an_end_within_an_answer_is_a_lost_connection_with_its_stderr() -> None:

@@ -129,7 +129,7 @@ def _evidence(detail: Mapping[str, Any], *, verbose: bool) -> Iterator[str]:
     if detail.get("exit") is not None:
         yield f"exit status: {detail['exit']}"
     differences = detail.get("differences") or ()
-    for difference in [differences] if isinstance(differences, str) else differences:
+    for difference in differences if isinstance(differences, list | tuple) else [differences]:
         yield f"{difference}"
     for stream in ("stderr", "stdout"):
         yield from _tail(stream, str(detail.get(stream) or ""), verbose=verbose)
