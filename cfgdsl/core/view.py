@@ -39,14 +39,17 @@ def look(
     `uncertain`: what is absent may have come by then. Raises `ImpossibleError`.
     """
     answers = {p: foresee(p, world, uncertain=uncertain) for p in resource.probes()}
-    for probe, answer in answers.items():
+    hints = {p: foresee(p, world, uncertain=uncertain) for p in resource.hints()}
+    for probe, answer in (*answers.items(), *hints.items()):
         if is_error(answer):
             what = getattr(probe, "path", None) or getattr(probe, "item", None) or probe.kind
             raise ImpossibleError(f"cannot look at {what}: {answer['error']}")
     known = all(map(is_known, answers.values())) and next(outputs_in(resource), None) is None
+    told = {p: a for p, a in hints.items() if is_known(a)}
     if known:
-        return View(answers, known, compare(resource, resource.observe(Answers(answers))))
-    now = {p: a if is_known(a) else base.get(p) for p, a in answers.items()}
+        observed = resource.observe(Answers({**told, **answers}))
+        return View(answers, known, compare(resource, observed))
+    now = {**told, **{p: a if is_known(a) else base.get(p) for p, a in answers.items()}}
     try:
         observed = resource.observe(Answers(now))
     except ImpossibleError:

@@ -274,8 +274,8 @@ class Execution:
             self._finish(
                 step, "changed" if proven else "unproven", {} if proven else {"answers": answers}
             )
-        elif step.want is not None and step.found == step.want:
-            self._finish(step, "changed")
+        elif not step.probes or (step.want is not None and step.found == step.want):
+            self._finish(step, "changed")  # without a question, the exit status is the proof
         elif self._mood >= FINISH_OP:
             self._finish(step, "unproven", {"answers": answers})
         else:

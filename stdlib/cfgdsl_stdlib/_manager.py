@@ -55,6 +55,9 @@ class Manager:
     check: Callable[[Wanted], None]
     """Refuses names and versions that it would take for something else."""
     questions: Callable[[Wanted], tuple[Probe, ...]]
+    """What says how the package is."""
+    hints: Callable[[Wanted], tuple[Probe, ...]]
+    """What says how it could be, and how fit the manager is."""
     found: Callable[[Wanted, Answers], Found]
     install: Callable[[Wanted, Found], Run]
     remove: Callable[[Wanted, Found], Run]

@@ -96,10 +96,17 @@ _INTERRUPTED = probes.Run(
 
 
 def questions(wanted: Wanted) -> tuple[Probe, ...]:
-    """What is asked of one package; all packages together cost five commands."""
+    """What is asked of one package; all packages together cost one command, or two."""
+    latest = (_candidate(wanted),) if wanted.version == "latest" else ()
+    return (_installed(wanted), *latest)
+
+
+def hints(wanted: Wanted) -> tuple[Probe, ...]:
+    """What else is asked; all packages together cost four commands."""
     if wanted.absent:
-        return (_installed(wanted), _INTERRUPTED)
-    return (_installed(wanted), _candidate(wanted), _fresh(wanted), _INDEX, _INTERRUPTED)
+        return (_INTERRUPTED,)
+    candidate = () if wanted.version == "latest" else (_candidate(wanted),)
+    return (*candidate, _fresh(wanted), _INDEX, _INTERRUPTED)
 
 
 def found(wanted: Wanted, answers: Answers) -> Found:
@@ -111,16 +118,25 @@ def found(wanted: Wanted, answers: Answers) -> Found:
         version=version,
         broken=version is not None and status not in _DONE,
         configuration=status == "config-files",
-        interrupted=answers[_INTERRUPTED]["stdout"] != "",
+        interrupted=_printed(_INTERRUPTED, answers) not in {None, ""},
     )
     if wanted.absent:
         return state
-    if "" in {answers[_fresh(wanted)]["stdout"], answers[_INDEX]["stdout"]}:
+    if "" in {_printed(_fresh(wanted), answers), _printed(_INDEX, answers)}:
         return attrs.evolve(state, stale=True)
-    offer: Mapping[str, str] | None = answers[_candidate(wanted)]
+    candidate = _candidate(wanted)
+    if candidate not in answers:
+        return state
+    offer: Mapping[str, str] | None = answers[candidate]
     if offer is not None:
         return attrs.evolve(state, candidate=offer["Version"])
     return attrs.evolve(state, missing=row is None or wanted.version == "latest")
+
+
+def _printed(probe: probes.Run, answers: Answers) -> str | None:
+    """What a command printed; None: it was not asked."""
+    answer: Mapping[str, str] | None = answers.get(probe)
+    return None if answer is None else answer["stdout"]
 
 
 def install(wanted: Wanted, state: Found) -> ops.Run:
@@ -138,8 +154,6 @@ def install(wanted: Wanted, state: Found) -> ops.Run:
     effects: tuple[tuple[Probe, Any], ...] = (
         (_installed(wanted), unknown if version is None else after),
     )
-    if wanted.version != "latest":
-        effects += ((_candidate(wanted), None),)  # not asked any more
     return ops.Run(
         ("apt-get", "install", *_OPTIONS, *recommends, *downgrades, "--"),
         items=(wanted.name if exact is None else f"{wanted.name}={exact}",),
@@ -197,6 +211,7 @@ APT = Manager(
     sources=SOURCES,
     check=check,
     questions=questions,
+    hints=hints,
     found=found,
     install=install,
     remove=remove,

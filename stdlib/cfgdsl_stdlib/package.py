@@ -89,8 +89,16 @@ class Package(Resource):
         )
 
     def probes(self) -> tuple[Probe, ...]:
-        """What is installed, what could be, and how old the index is."""
+        """What is installed; for `latest`, what could be."""
         return self._manager.questions(self._wanted)
+
+    def hints(self) -> tuple[Probe, ...]:
+        """What would be installed, and whether the index is fit to say so.
+
+        None of this is how the package is, so that an index that is updated first, or grows too old
+        between plan and run, leaves no step open and makes none stale.
+        """
+        return self._manager.hints(self._wanted)
 
     def observe(self, answers: Answers) -> Self | None:
         """The package as found; a version that is as wanted is as declared."""
