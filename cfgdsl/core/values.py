@@ -98,7 +98,7 @@ def system_name(value: object) -> str:
     >>> system_name("www-data")
     'www-data'
     """
-    text = plain_text(value)
+    text = shown_text(value)
     if not _NAME.match(text) or len(text) > 255:
         raise ValueError(f"is no valid name: {text!r}")
     return text

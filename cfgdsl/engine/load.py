@@ -5,8 +5,9 @@ import stat
 import sys
 import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from types import CodeType, ModuleType
 
@@ -75,6 +76,22 @@ def _compile(path: Path) -> CodeType:
         ) from None
 
 
+class _Guard(PathFinder):
+    """Finds the modules below a folder as Python does, and refuses those that others may write."""
+
+    def __init__(self, folder: str) -> None:
+        self._below = folder + os.sep
+
+    def find_spec(  # type: ignore[override]  # PathFinder's is a class method
+        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """None: whoever comes next finds it again."""
+        spec = PathFinder.find_spec(fullname, path, target)
+        if spec is not None and spec.origin is not None and spec.origin.startswith(self._below):
+            _refuse_writable_by_others(Path(spec.origin))
+        return None
+
+
 def _refuse_writable_by_others(path: Path) -> None:
     """Whoever may write the file, or put modules beside it, would run code as the caller."""
     for each in (path, path.parent):
@@ -103,10 +120,13 @@ def _importable(folder: Path) -> Iterator[None]:
     replaced; they are forgotten afterwards, so that the next load runs them again."""
     text = str(folder)
     before = set(sys.modules)
+    guard = _Guard(text)
     sys.path.append(text)
+    sys.meta_path.insert(0, guard)
     try:
         yield
     finally:
+        sys.meta_path.remove(guard)
         sys.path.remove(text)
         for name in set(sys.modules) - before:
             if (getattr(sys.modules[name], "__file__", None) or "").startswith(text + os.sep):

@@ -133,8 +133,8 @@ class Workspace:
 
 
 def command(*arguments: str) -> list[str]:
-    """The argv of a cfgdsl command."""
-    return [sys.executable, "-m", "cfgdsl", *arguments]
+    """The argv of a cfgdsl command. -P, as its script has it: no modules from the working folder."""
+    return [sys.executable, "-P", "-m", "cfgdsl", *arguments]
 
 
 def reach(host: LabHost, **fields: Any) -> str:

@@ -1,0 +1,193 @@
+"""A secret is in no output, record, process list or environment, whatever happens (S6, S7, S8)."""
+
+import base64
+import hashlib
+import json
+import os
+import threading
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from tests.badinput.workspace import Code, Done, Workspace, reach, ssh_config
+from tests.lab import OPS_PASSWORD, Lab, LabHost
+
+NEEDLE = f"hunter{os.urandom(4).hex()}"  # nobody else's, in the process lists of this machine
+SECRET = f"{NEEDLE}-'\"<&>-canary\\x"
+ENV = {"CANARY": SECRET}
+FORMS = (
+    SECRET,
+    NEEDLE,
+    json.dumps(SECRET)[1:-1],
+    quote(SECRET),
+    base64.b64encode(SECRET.encode()).decode(),
+)
+EVERYWHERE = [[], ["-v"], ["--json"], ["--json", "-v"]]
+FILES = """
+    secret = Secret.env("CANARY")
+    File("/by-itself", content=secret)
+    File("/in-text", content=f"password = {secret}\\n")
+    File("/joined", content="\\n".join(["a", str(secret)]))
+    File("/in-json", content=__import__("json").dumps({"password": str(secret)}))
+    File("/in-bytes", content=f"password = {secret}\\n".encode())
+    File("/templated", content=template("t.j2", password=secret))
+"""
+
+
+def silent(done: Done, *codes: int) -> None:
+    assert done.code in codes, done
+    assert "Traceback" not in done.all
+    for form in FORMS:
+        assert form not in done.all, form
+
+
+def nowhere(folder: Path, *but: str) -> None:
+    """No file below the folder holds it, whatever its name, but for these."""
+    for path in folder.rglob("*"):
+        if path.is_file() and not path.is_symlink() and path.name not in but:
+            data = path.read_bytes()
+            assert NEEDLE.encode() not in data, path
+
+
+@pytest.mark.parametrize("options", EVERYWHERE, ids=" ".join)
+def test_contents_reach_their_files_and_nothing_else(work: Workspace, options: list[str]) -> None:
+    """S6."""
+    work.module("{{ password }}\n", name="t.j2")
+    work.local(FILES)
+    (work.root / "in-text").write_text(f"password = old-{SECRET}\n")
+    silent(work.cli("plan", *options, env=ENV), 0)
+    silent(work.cli("apply", "--yes", *options, env=ENV), 0)
+    names = ("by-itself", "in-text", "joined", "in-json", "in-bytes", "templated")
+    for name in names:
+        path = work.root / name
+        expected = json.dumps(SECRET)[1:-1] if name == "in-json" else SECRET
+        assert expected in path.read_text(), name
+        assert path.stat().st_mode & 0o777 == 0o600, name
+    nowhere(work.root, *names)
+    nowhere(work.folder.parent / "home")
+    silent(work.cli("plan", "--detailed-exitcode", *options, env=ENV), 0)
+
+
+def test_digests_and_sizes_of_secrets_are_in_no_plan(work: Workspace) -> None:
+    """S6: a short secret could be guessed from them."""
+    work.local('File("/x", content=Secret.env("CANARY"))')
+    digest = hashlib.sha256(SECRET.encode()).hexdigest()
+    for options in (["plan", "--json"], ["apply", "--yes", "--json", "-v"]):
+        done = work.cli(*options, env=ENV)
+        assert digest not in done.all
+    journal = (work.root / "var/lib/cfgdsl/test/journal").read_text()
+    assert digest not in journal
+
+
+REFUSED = {
+    "a path": "File(f'/{secret}', content='')",
+    "an argument": "Command(['echo', str(secret)], always=True)",
+    "a shell line": "Command(shell=f'echo {secret}', always=True)",
+    "an environment": "Command(['true'], env={'A': str(secret)}, always=True)",
+    "a link": "Symlink('/x', to=f'/{secret}')",
+    "a comment": "User('deploy', comment=str(secret))",
+    "a name": "User(str(secret))",
+    "a validation": "File('/x', content='', validate=['true', '%s', str(secret)])",
+}
+
+
+@pytest.mark.parametrize("where", REFUSED)
+def test_where_others_could_see_it_a_secret_is_refused(work: Workspace, where: str) -> None:
+    """S6, S8."""
+    work.local(f'secret = Secret.env("CANARY")\n{REFUSED[where]}  # HERE')
+    done = work.run("plan")
+    assert done.code == 2, done
+    assert work.line() in done.all
+    assert "secret" in done.err
+
+
+def test_an_exception_of_the_user_shows_the_reference_only(work: Workspace) -> None:
+    """S6."""
+    work.local('secret = Secret.env("CANARY")\nraise ValueError(f"it is {secret}")  # HERE')
+    done = work.cli("plan", env=ENV)
+    silent(done, 2)
+    assert "it is (secret env CANARY)" in done.all
+
+
+def test_a_template_error_shows_the_reference_only(work: Workspace) -> None:
+    """S6."""
+    work.module("{{ password.nothing }}\n", name="t.j2")
+    work.local('File("/x", content=template("t.j2", password=Secret.env("CANARY")))')
+    silent(work.cli("plan", env=ENV), 2)
+
+
+class Sampler:
+    """Reads every process list and environment of the machine, over and over."""
+
+    def __init__(self) -> None:
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._sample)
+        self.found: list[str] = []
+        self.rounds = 0
+
+    def _sample(self) -> None:
+        while not self._over.is_set():
+            self.rounds += 1
+            for process in Path("/proc").glob("[0-9]*"):
+                self._read(process / "cmdline")
+                if b"cfgdsl" not in _bytes(process / "cmdline"):  # its own has the variable
+                    self._read(process / "environ")
+
+    def _read(self, path: Path) -> None:
+        if NEEDLE.encode() in _bytes(path):
+            self.found.append(f"{path}: {_bytes(path.parent / 'cmdline')!r}")
+
+    def __enter__(self) -> "Sampler":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
+@pytest.fixture(scope="module")
+def host(lab: Lab) -> LabHost:
+    return lab.hosts(1)[0]
+
+
+COMMANDS = """
+    secret = Secret.env("CANARY")
+    quiet = Command(["sh", "-c", "cat > /root/got; sleep 0.3"], input=secret, always=True)
+    File("/root/key", content=secret)
+    Command(shell="cat >&2; base64 /root/key >&2; exit 3", input=secret, always=True, after=quiet)
+    Command(shell="cat /root/key; exit 4", always=True, after="file:/root/key")
+"""
+
+
+@pytest.mark.lab
+@pytest.mark.parametrize("options", [["-v"], ["--json"]], ids=" ".join)
+def test_what_a_failing_command_prints_is_scrubbed(
+    host: LabHost, work: Workspace, options: list[str]
+) -> None:
+    """S6, S7, S8, S14: its output, the host's journal, every process list."""
+    password = Code('Become(password=Secret.env("SUDO"))')
+    work.hosts(COMMANDS, reach(host, user="ops", become=password))
+    with Sampler() as sampler:
+        arguments = ("apply", "--yes", *options, *ssh_config(host))
+        done = work.cli(*arguments, env={**ENV, "SUDO": OPS_PASSWORD})
+    silent(done, 1)
+    assert "(secret env CANARY)" in done.all
+    assert OPS_PASSWORD not in done.all
+    assert host.path("/root/got").read_text() == SECRET
+    assert sampler.rounds > 3
+    assert sampler.found == []
+    logs = host.run(["journalctl", "--no-pager"]).stdout
+    assert NEEDLE not in logs
+    assert OPS_PASSWORD not in logs
+    nowhere(host.path("/var/lib/cfgdsl"))
+    nowhere(host.path("/var/cache/cfgdsl"))
+    nowhere(host.path("/var/log"))
