@@ -84,7 +84,17 @@ class PathOverlay:
             return node.stat
         if follow and path in self._followed and (end == path or self.node(path) is None):
             return self._followed[path]
-        return self._own.get(end, _NOT_ASKED)
+        return self._own[end] if end in self._own else self._unasked(end)
+
+    def _unasked(self, path: str) -> Answer | Unknown:
+        """What is at a path that nobody asked about: nothing, where a folder above is missing."""
+        while path not in {"/", ""}:
+            path = posixpath.dirname(path)
+            node = self.node(path)
+            if node is not None or path in self._own:
+                found = self._own[path] if node is None else node.stat
+                return None if found is None else _NOT_ASKED
+        return _NOT_ASKED
 
     def read(self, probe: Read) -> Answer | Unknown:
         """The answer to `probe`."""
