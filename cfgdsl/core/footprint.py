@@ -31,8 +31,8 @@ class Footprint:
     reads: tuple[str, ...] = attrs.field(default=(), converter=_keys)
     """What must be as declared before it is applied: it comes after the writers of these."""
     reads_under: tuple[str, ...] = attrs.field(default=(), converter=_keys)
-    """Folders whose whole content it reads (`path:` keys): it comes after the writers of anything
-    inside."""
+    """Folders whose whole content it reads (`path:` keys), or all of a kind (``user:``): it comes
+    after the writers of anything inside."""
     makes: tuple[str, ...] = attrs.field(default=(), converter=_keys)
     """What it makes on the way without owning it (the folders above, a home): whoever writes or
     needs one of these comes after it."""

@@ -211,8 +211,8 @@ def _writers_under(
         writing.extend(writer for writer in above if is_absent(resources[writer]))
     for index, footprint in enumerate(footprints) if found else ():
         for key in footprint.writes:
-            above_key = parents(key.removeprefix("path:")) if key.startswith("path:") else ()
-            for folder in (key, *above_key):
+            kind, _, name = key.partition(":")
+            for folder in (key, f"{kind}:", *(parents(name) if kind == "path" else ())):
                 if folder in found:
                     found[folder].append(index)
     return found

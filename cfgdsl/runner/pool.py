@@ -227,7 +227,7 @@ class Pool:
         # WNOWAIT: until it is reaped, its process id, which is its session's, is not reused.
         if os.waitid(os.P_PID, running.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
             if running.deadline is not None and time.monotonic() >= running.deadline:
-                self._end(running, "timed out after %g s" % (running.command.timeout or 0), GRACE)
+                self._end(running, "timed out after %.3g s" % (running.command.timeout or 0), GRACE)
             return
         if running.killed:
             signal_session(running.pid, signal.SIGKILL)

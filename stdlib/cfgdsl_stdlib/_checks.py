@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from cfgdsl import Secret
+from cfgdsl import Answers, ImpossibleError, Secret, probes
 
 _MARK = Secret("any").token[0]
 _SECRET_MARKS = (_MARK, json.dumps(_MARK)[1:-1])
@@ -67,3 +67,16 @@ def account_number(field: str, number: int | None) -> None:
     """
     if number is not None and not 0 <= number < 2**32 - 2:
         raise ValueError(f"{field} must be between 0 and 4294967293, not {number}")
+
+
+def is_there(account: probes.User | probes.Group, answers: Answers) -> None:
+    """Refuse to plan with an account that will not be there; one that was not asked for may be.
+
+    >>> is_there(probes.Group("adm"), Answers({}))
+    """
+    if answers.get(account, account) is None:
+        raise ImpossibleError(
+            f"there is no {account.kind} {account.name!r} on the host, and nothing in the plan "
+            "makes it",
+            hint=f'Declare {account.kind.capitalize()}("{account.name}").',
+        )

@@ -11,6 +11,7 @@ from cfgdsl import (
     Env,
     Field,
     Footprint,
+    ImpossibleError,
     Name,
     Op,
     Probe,
@@ -130,13 +131,30 @@ class Command(Resource):
         """The guard."""
         return () if self._guard is None else (self._guard,)
 
+    def hints(self) -> tuple[Probe, ...]:
+        """Whether the user that runs it and the directory to run in are there."""
+        user = () if self.user is None else (probes.User(self.user),)
+        return user if self.cwd is None else (*user, probes.Stat(self.cwd, follow=True))
+
     def observe(self, answers: Answers) -> Self | None:
         """Itself where the guard holds: there is nothing to do."""
+        if self._holds(answers):
+            return self
+        for hint in self.hints():
+            if isinstance(hint, probes.User):
+                _checks.is_there(hint, answers)
+            elif answers.get(hint, hint) is None:
+                raise ImpossibleError(
+                    f"there is no directory {self.cwd} to run in, and nothing in the plan makes it",
+                    hint=f'Declare Directory("{self.cwd}").',
+                )
+        return None
+
+    def _holds(self, answers: Answers) -> bool:
         if self._guard is None:
-            return None if self.always else self
+            return not self.always
         answer = answers[self._guard]
-        holds = answer["exit"] == 0 if self.unless is not None else answer is not None
-        return self if holds else None
+        return answer["exit"] == 0 if self.unless is not None else answer is not None
 
     def ops(self, change: Change[Self]) -> tuple[Op, ...]:  # noqa: ARG002 - it has one way to run
         """The command."""

@@ -48,7 +48,13 @@ class Group(Resource):
     def footprint(self) -> Footprint:
         """Writes the group; the account database takes one change at a time."""
         numbers = _checks.number_keys(keys.group, self.gid)
-        return Footprint(writes=(keys.group(self.name), *numbers), locks=("passwd",))
+        return Footprint(
+            writes=(keys.group(self.name), *numbers),
+            reads_under=(keys.user(""),)
+            if self.absent
+            else (),  # once no account is in it any more
+            locks=("passwd",),
+        )
 
     def probes(self) -> tuple[Probe, ...]:
         """The entry."""

@@ -101,14 +101,25 @@ class User(Resource):
     def _own_group(self) -> probes.Group:
         return probes.Group(self.name)
 
+    @property
+    def _named_groups(self) -> tuple[probes.Group, ...]:
+        named = () if self.absent else (self.group, *(self.groups or ()))
+        return tuple(probes.Group(group) for group in named if group)
+
     def probes(self) -> tuple[Probe, ...]:
         """The entry, and whether a group of its name is there already."""
         if self.absent or self.group is not None:
             return (self._entry,)
         return (self._entry, self._own_group)
 
+    def hints(self) -> tuple[Probe, ...]:
+        """Whether its groups are there; their numbers do not matter."""
+        return self._named_groups
+
     def observe(self, answers: Answers) -> Self | None:
         """The account as found; minimal groups that hold are as declared."""
+        for group in self._named_groups:
+            _checks.is_there(group, answers)
         entry = answers[self._entry]
         if entry is None:
             taken = self._own_group in answers and answers[self._own_group] is not None

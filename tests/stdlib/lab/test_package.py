@@ -1,7 +1,6 @@
 """Packages on a real host: one transaction, exact versions, failures that stay alone."""
 
 import threading
-from collections.abc import Iterator
 
 import pytest
 
@@ -14,7 +13,7 @@ TOOLS = [f"lab-tool-{number:02}" for number in range(1, 21)]
 
 
 @pytest.fixture
-def apt(bench: Bench) -> Iterator[Bench]:
+def apt(bench: Bench) -> Bench:
     """The bench without any of the lab's packages, and with an index that is fresh."""
     bench.sh(
         "installed=$(dpkg-query -W -f '${Package}\\n' 'lab-*' 2>/dev/null || true); "
@@ -22,7 +21,7 @@ def apt(bench: Bench) -> Iterator[Bench]:
         "ls /var/lib/apt/lists/*_Packages* >/dev/null 2>&1 || apt-get update -qq; "
         "touch /var/lib/apt/lists; : > /var/log/apt/history.log"
     )
-    yield bench
+    return bench
 
 
 def version(bench: Bench, name: str) -> str:
