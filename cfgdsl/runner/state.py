@@ -81,7 +81,10 @@ class Journal:
         self._run = run
         self._unwritten: list[str] = []
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK
-        self._fd = os.open("journal", flags, 0o600, dir_fd=folder)
+        try:
+            self._fd = os.open("journal", flags, 0o600, dir_fd=folder)
+        except OSError as error:
+            raise StateError("cannot keep the record: " + explain(error, "journal")) from None
         status = os.fstat(self._fd)
         if not stat.S_ISREG(status.st_mode) or status.st_mode & 0o077:
             raise StateError("the journal is not a file of its owner alone")

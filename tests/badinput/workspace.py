@@ -133,7 +133,7 @@ class Workspace:
 
 
 def command(*arguments: str) -> list[str]:
-    """The argv of a cfgdsl command. -P, as its script has it: no modules from the working folder."""
+    """The argv of a cfgdsl command. -P: as for its script, the working folder brings no modules."""
     return [sys.executable, "-P", "-m", "cfgdsl", *arguments]
 
 

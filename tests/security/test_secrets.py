@@ -6,6 +6,7 @@ import json
 import os
 import threading
 from pathlib import Path
+from typing import Self
 from urllib.parse import quote
 
 import pytest
@@ -138,7 +139,7 @@ class Sampler:
         if NEEDLE.encode() in _bytes(path):
             self.found.append(f"{path}: {_bytes(path.parent / 'cmdline')!r}")
 
-    def __enter__(self) -> "Sampler":
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 

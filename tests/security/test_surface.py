@@ -68,7 +68,7 @@ def test_no_switch_shows_secrets(work: Workspace) -> None:
     """S20."""
     words = ("secret", "reveal", "unsafe", "plain", "password", "insecure", "redact", "sensitive")
     helps = [work.run("--help"), *(work.run(name, "--help") for name in main.COMMANDS)]
-    options = {each for help in helps for each in re.findall(r"--[a-z-]+", help.out)}
+    options = {each for page in helps for each in re.findall(r"--[a-z-]+", page.out)}
     assert {"--limit", "--json", "--verbose", "--yes"} <= options
     assert [option for option in options if any(word in option for word in words)] == []
 
