@@ -10,7 +10,11 @@ from cfgdsl.core.values import absolute_path, argument_list
 
 @attrs.frozen
 class Condition:
-    """A probe, and whether its answer counts as true."""
+    """A probe, and whether its answer counts as true.
+
+    >>> Condition(Stat("/etc/motd")).holds(None)
+    False
+    """
 
     probe: Probe
     negated: bool = False
@@ -42,5 +46,9 @@ def exists(path: str) -> Condition:
 
 
 def command_ok(argv: Sequence[str]) -> Condition:
-    """True where the command (argv, no shell) exits with 0. It must change nothing."""
+    """True where the command (argv, no shell) exits with 0. It must change nothing.
+
+    >>> str(command_ok(["systemctl", "is-active", "nginx"]))
+    "command_ok(['systemctl', 'is-active', 'nginx'])"
+    """
     return Condition(Run(argument_list(argv)))

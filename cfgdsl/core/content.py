@@ -92,14 +92,22 @@ def as_text(data: bytes) -> str | None:
 
 @attrs.frozen
 class LocalFile:
-    """A content that stands in a file on the controller; resolved after evaluation, streamed."""
+    """A content that stands in a file on the controller; resolved after evaluation, streamed.
+
+    >>> LocalFile("/home/me/site.conf").path
+    '/home/me/site.conf'
+    """
 
     path: str
 
 
 @attrs.frozen
 class Template:
-    """A content that jinja2 renders from a file and variables; resolved after evaluation."""
+    """A content that jinja2 renders from a file and variables; resolved after evaluation.
+
+    >>> Template("/home/me/site.conf.j2", (("workers", 4),))
+    Template(path='/home/me/site.conf.j2')
+    """
 
     path: str
     variables: tuple[tuple[str, object], ...] = attrs.field(repr=False)
@@ -107,7 +115,11 @@ class Template:
 
 @attrs.frozen
 class Text:
-    """A text that refers to secrets; resolved just before planning, in memory only."""
+    """A text that refers to secrets; resolved just before planning, in memory only.
+
+    >>> Text("password=...")
+    Text()
+    """
 
     text: str = attrs.field(repr=False)
 

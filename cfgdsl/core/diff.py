@@ -31,7 +31,13 @@ class FieldChange:
 
 @attrs.frozen
 class Change(Generic[R]):
-    """The difference of one resource between what was observed and what is declared."""
+    """The difference of one resource between what was observed and what is declared.
+
+    >>> from cfgdsl_stdlib import Directory
+    >>> change = compare(Directory("/srv", mode=0o755), Directory("/srv", mode=0o700))
+    >>> change.action, change.touches("mode"), change.touches("owner", "group")
+    ('update', True, False)
+    """
 
     desired: R
     before: R | None

@@ -55,11 +55,19 @@ class CfgdslError(Exception):
 
 
 class ConfigurationError(CfgdslError):
-    """The user's declaration is wrong; nothing was run anywhere. Exit code 2."""
+    """The user's declaration is wrong; nothing was run anywhere. Exit code 2.
+
+    >>> [d.summary for d in ConfigurationError(Diagnostic(summary="no hosts"))]
+    ['no hosts']
+    """
 
 
 class TargetError(CfgdslError):
-    """A target cannot be reached, or does not answer as it must. Exit code 1; others go on."""
+    """A target cannot be reached, or does not answer as it must. Exit code 1; others go on.
+
+    >>> str(TargetError(Diagnostic(summary="connection refused", address="web1")))
+    'web1: connection refused'
+    """
 
 
 class NoPythonError(TargetError):
@@ -71,7 +79,11 @@ class ConnectionLost(TargetError):  # noqa: N818 - says what happened, as Connec
 
 
 class UnknownValueError(CfgdslError):
-    """A value that is known only after apply was used as if it were known now."""
+    """A value that is known only after apply was used as if it were known now.
+
+    >>> issubclass(UnknownValueError, CfgdslError)
+    True
+    """
 
 
 def raise_all(problems: Iterable[Diagnostic]) -> None:
@@ -85,6 +97,9 @@ class ImpossibleError(Exception):
     """A resource type's word that a change cannot be made from the state that was found.
 
     The planner turns it into a diagnostic with the resource's address and line.
+
+    >>> ImpossibleError("/etc is a directory, not a file", hint="Remove it first.").summary
+    '/etc is a directory, not a file'
     """
 
     def __init__(self, summary: str, hint: str = "") -> None:

@@ -118,7 +118,10 @@ def _typed(cls: Any, raw: dict[str, Any]) -> Any:
 
 @attrs.frozen(eq=False)
 class CustomFact(Generic[T]):
-    """A fact of the user's own: probes, and a function from their answers to a value."""
+    """A fact of the user's own: probes, and a function from their answers to a value.
+
+    Made by `custom_fact`, read with ``host.facts[fact]``.
+    """
 
     probes: tuple[Probe, ...]
     parse: Callable[[Answers], T]

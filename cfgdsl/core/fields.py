@@ -37,7 +37,11 @@ if TYPE_CHECKING:
 else:
 
     class Field:
-        """A field that reads as T and accepts T, an `Output[T]`, or the wider input form W."""
+        """A field that reads as T and accepts T, an `Output[T]`, or the wider input form W.
+
+        >>> Field[int | None, int | str | None]
+        FieldAnnotation(annotation=int | None)
+        """
 
         def __class_getitem__(cls, parameters: Any) -> FieldAnnotation:
             return FieldAnnotation(parameters[0] if isinstance(parameters, tuple) else parameters)
@@ -61,11 +65,19 @@ def field(*, default: Any = REQUIRED, kw_only: bool = True, how: bool = False) -
     """A field of a resource type.
 
     State fields are observed, compared and recorded; `how=True` marks one that only says how to
-    apply. A field left None is not managed.
+    apply. A field left None is not managed. Without a `default` it must be given; a mutable default
+    is never needed, for values are tuples.
+
+    >>> field(default=None).how
+    False
     """
     return FieldSpec(default=default, kw_only=kw_only, how=how)
 
 
 def key(*, default: Any = REQUIRED, kw_only: bool = False) -> Any:
-    """A field that identifies the resource on its target; not compared."""
+    """A field that identifies the resource on its target; not compared.
+
+    >>> key().is_key
+    True
+    """
     return FieldSpec(default=default, kw_only=kw_only, is_key=True)

@@ -74,20 +74,36 @@ def _and_above(folder: str) -> tuple[str, ...]:
 
 
 def user(name: str) -> str:
-    """The key of an account."""
+    """The key of an account.
+
+    >>> user("deploy")
+    'user:deploy'
+    """
     return f"user:{name}"
 
 
 def group(name: str) -> str:
-    """The key of a group."""
+    """The key of a group.
+
+    >>> group("www")
+    'group:www'
+    """
     return f"group:{name}"
 
 
 def package(name: str) -> str:
-    """The key of a package."""
+    """The key of a package.
+
+    >>> package("nginx")
+    'package:nginx'
+    """
     return f"package:{name}"
 
 
 def unit(name: str) -> str:
-    """The key of a systemd unit, with its suffix."""
+    """The key of a systemd unit, with its suffix.
+
+    >>> unit("nginx.service")
+    'unit:nginx.service'
+    """
     return f"unit:{name}"

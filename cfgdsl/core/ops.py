@@ -5,6 +5,7 @@
 {'kind': 'mkdir', 'path': '/srv/www', 'mode': 493}
 """
 
+import shlex
 from collections.abc import Mapping
 from typing import Any, ClassVar, TypeAlias
 
@@ -20,12 +21,23 @@ Effects: TypeAlias = tuple[tuple[Probe, Answer | Unknown], ...]
 
 @attrs.frozen
 class Op(WireValue):
-    """The base of the closed set of ops."""
+    """The base of the closed set of ops.
+
+    >>> isinstance(Remove("/etc/motd"), Op)
+    True
+    """
 
 
 @wire_value
 class Put(Op):
-    """Create or replace a regular file atomically, with its final owner and mode from the start."""
+    """Create or replace a regular file atomically, with its final owner and mode from the start.
+
+    None keeps what the replaced file has; a new one gets 0644 and the runner's user. ``"%s"`` in
+    `validate` stands for the new file before it goes live.
+
+    >>> Put("/etc/motd", Content.of("hello"), mode=0o644).to_json()["size"]
+    5
+    """
 
     kind: ClassVar = "put"
     path: str
@@ -45,7 +57,11 @@ class Put(Op):
 
 @wire_value
 class Mkdir(Op):
-    """Create a directory."""
+    """Create a directory.
+
+    >>> Mkdir("/srv/a/b", parents=True).to_json()
+    {'kind': 'mkdir', 'path': '/srv/a/b', 'parents': True}
+    """
 
     kind: ClassVar = "mkdir"
     path: str
@@ -57,7 +73,11 @@ class Mkdir(Op):
 
 @wire_value
 class Link(Op):
-    """Create a symbolic link, or replace one."""
+    """Create a symbolic link, or replace one.
+
+    >>> Link("/srv/current", "v2").to_json()
+    {'kind': 'link', 'path': '/srv/current', 'to': 'v2'}
+    """
 
     kind: ClassVar = "link"
     path: str
@@ -68,7 +88,11 @@ class Link(Op):
 
 @wire_value
 class SetAttrs(Op):
-    """Set mode, owner or group of what is there; None leaves it."""
+    """Set mode, owner or group of what is there; None leaves it.
+
+    >>> SetAttrs("/srv", owner="deploy").to_json()
+    {'kind': 'set_attrs', 'path': '/srv', 'owner': 'deploy'}
+    """
 
     kind: ClassVar = "set_attrs"
     path: str
@@ -80,7 +104,11 @@ class SetAttrs(Op):
 
 @wire_value
 class Remove(Op):
-    """Delete a file, a link, an empty directory, or, when `recursive`, a tree."""
+    """Delete a file, a link, an empty directory, or, when `recursive`, a tree.
+
+    >>> Remove("/srv", recursive=True).to_json()
+    {'kind': 'remove', 'path': '/srv', 'recursive': True}
+    """
 
     kind: ClassVar = "remove"
     path: str
@@ -92,7 +120,10 @@ class Run(Op):
     """Run ``argv + items``; those alike but for `items` that are ready together become one command.
 
     `effects` say what it will make of probes; `brings` that paths, units and users that nobody
-    declared may appear (a package, an archive).
+    declared may appear (a package, an archive). `ok`: exit codes of success. `timeout`: seconds.
+
+    >>> describe(Run(("apt-get", "install", "-y", "--"), ("nginx",)))
+    'run apt-get install -y -- nginx'
     """
 
     kind: ClassVar = "run"
@@ -110,15 +141,21 @@ class Run(Op):
 
 
 def describe(op: Op) -> str:
-    """One line for people: what `--verbose` shows."""
+    """One line for people: what `--verbose` shows.
+
+    >>> describe(Link("/srv/current", "v 2"))
+    "link /srv/current -> 'v 2'"
+    """
     match op:
         case Run():
-            return " ".join(("run", *op.argv, *op.items))
-        case Put():
-            return f"put {op.path} ({op.content.size} bytes)"
-        case Link():
-            return f"link {op.path} -> {op.to}"
-    return f"{op.kind.replace('_', ' ')} {getattr(op, 'path', '')}"
+            return f"run {shlex.join((*op.argv, *op.items))}"
+        case Put(path, Content(secret=True)):
+            return f"put {shlex.quote(path)} (secret)"
+        case Put(path):
+            return f"put {shlex.quote(path)} ({op.content.size} bytes)"
+        case Link(path, to):
+            return f"link {shlex.quote(path)} -> {shlex.quote(to)}"
+    return f"{op.kind.replace('_', ' ')} {shlex.quote(getattr(op, 'path', ''))}"
 
 
 def from_json(data: Mapping[str, Any]) -> Op:

@@ -15,6 +15,10 @@ class Output(Generic[T_co]):
 
     Give it to another resource: that one then waits for it. Derive from it with `map`. It has no
     value while the configuration is evaluated, so using it as one raises `UnknownValueError`.
+
+    >>> from cfgdsl_stdlib import User
+    >>> Output(User("deploy"), "home").map(lambda home: f"{home}/.ssh")
+    (known after apply)
     """
 
     __slots__ = ("functions", "name", "origin", "source")

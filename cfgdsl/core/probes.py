@@ -22,13 +22,21 @@ Answer: TypeAlias = Any
 
 @attrs.frozen
 class Probe(WireValue):
-    """The base of the closed set of probes."""
+    """The base of the closed set of probes.
+
+    >>> isinstance(Group("adm"), Probe)
+    True
+    """
 
 
 @wire_value
 class Stat(Probe):
     """What is at a path: kind, mode, owner, group, the target of a link; a link is not followed by
-    default."""
+    default.
+
+    >>> Stat("/etc/motd", follow=True).to_json()
+    {'kind': 'stat', 'path': '/etc/motd', 'follow': True}
+    """
 
     kind: ClassVar = "stat"
     path: str
@@ -38,7 +46,11 @@ class Stat(Probe):
 @wire_value
 class Read(Probe):
     """Digest and size of a regular file; its text too when it differs from `unless` (a digest) and
-    has at most `up_to` bytes."""
+    has at most `up_to` bytes.
+
+    >>> Read("/etc/motd").up_to
+    65536
+    """
 
     kind: ClassVar = "read"
     path: str
@@ -49,7 +61,11 @@ class Read(Probe):
 
 @wire_value
 class User(Probe):
-    """An account: uid, primary group, comment, home, shell, supplementary groups."""
+    """An account: uid, primary group, comment, home, shell, supplementary groups.
+
+    >>> User("deploy").to_json()
+    {'kind': 'user', 'name': 'deploy'}
+    """
 
     kind: ClassVar = "user"
     name: str
@@ -57,7 +73,11 @@ class User(Probe):
 
 @wire_value
 class Group(Probe):
-    """A group: its gid."""
+    """A group: its gid.
+
+    >>> Group("adm").name
+    'adm'
+    """
 
     kind: ClassVar = "group"
     name: str
@@ -65,7 +85,11 @@ class Group(Probe):
 
 @wire_value
 class AccountName(Probe):
-    """Who has a number: the name in the `database` of users or of groups."""
+    """Who has a number: the name in the `database` of users or of groups.
+
+    >>> AccountName("user", 0).number
+    0
+    """
 
     kind: ClassVar = "account_name"
     database: str
@@ -94,7 +118,11 @@ class Query(Probe):
 
 @wire_value
 class Run(Probe):
-    """Exit status and output of a command that changes nothing (a guard, a version, a fact)."""
+    """Exit status and output of a command that changes nothing (a guard, a version, a fact).
+
+    >>> Run(("nginx", "-v"), timeout=5.0).argv
+    ('nginx', '-v')
+    """
 
     kind: ClassVar = "run"
     argv: tuple[str, ...]
@@ -111,13 +139,21 @@ _KINDS: dict[str, type[Probe]] = {
 
 
 def from_json(data: Mapping[str, Any]) -> Probe:
-    """The probe that `to_json` made `data` from; raises `ValueError` for anything else."""
+    """The probe that `to_json` made `data` from; raises `ValueError` for anything else.
+
+    >>> from_json({"kind": "stat", "path": "/etc"})
+    Stat(path='/etc', follow=False)
+    """
     return restore(data, _KINDS)
 
 
 @attrs.frozen
 class Unknown:
-    """The answer that only the run will bring."""
+    """The answer that only the run will bring.
+
+    >>> Unknown("the command decides it").why
+    'the command decides it'
+    """
 
     why: str = ""
     """What decides it."""

@@ -11,7 +11,11 @@ from cfgdsl.core.probes import Probe
 
 @attrs.frozen(kw_only=True)
 class Task:
-    """One such step, as a resource asks for it; the planner merges equal ones."""
+    """One such step, as a resource asks for it; the planner merges equal ones.
+
+    >>> Task(name="restart", ops=(), causes=("file:/etc/motd",)).shared
+    False
+    """
 
     name: str
     """`restart`, `reload`: a refresh of the resource. With `shared`: what the step is called."""

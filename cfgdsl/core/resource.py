@@ -1,9 +1,7 @@
 """The base of all resource types: a declared piece of desired state, as an immutable value."""
 
-import inspect
 import shlex
 from collections.abc import Callable, Iterator, Sequence
-from functools import wraps
 from typing import (
     TYPE_CHECKING,
     Annotated,
@@ -20,16 +18,15 @@ import attrs
 
 from cfgdsl.core.condition import Condition
 from cfgdsl.core.context import active
-from cfgdsl.core.converters import converter_for
 from cfgdsl.core.errors import ConfigurationError, Diagnostic
-from cfgdsl.core.fields import Field, FieldAnnotation, FieldSpec, field, key
+from cfgdsl.core.fields import Field, field, key
 from cfgdsl.core.footprint import Footprint
 from cfgdsl.core.ops import Op
 from cfgdsl.core.origin import Origin, capture_origin
 from cfgdsl.core.output import Output
 from cfgdsl.core.probes import Answers, Probe
 from cfgdsl.core.refresh import Task
-from cfgdsl.core.slots import Slot, Slots
+from cfgdsl.core.slots import Slot, Slots, asked_once, declared_slots
 from cfgdsl.core.values import As, Count, Seconds, must_be
 
 R = TypeVar("R", bound="type[Resource]")
@@ -57,12 +54,12 @@ class ResourceType(type):
         """Make the class; raises `TypeError` for a field that cannot work."""
         cls = super().__new__(mcls, name, bases, namespace)
         inherited = [slot for base in reversed(bases) for slot in getattr(base, "slots_", ())]
-        own = list(_own_slots(cls, namespace))
+        own = list(declared_slots(cls, namespace))
         for slot in own:
             delattr(cls, slot.name)
         for pure in ("footprint", "probes"):
             if pure in namespace:
-                setattr(cls, pure, _once(namespace[pure]))
+                setattr(cls, pure, asked_once(namespace[pure]))
         cls.fields_ = Slots(name, (*inherited, *own))
         cls.slots_ = cls.fields_.all
         # The value semantics are attrs'; only the constructor is ours, to report every mistake at
@@ -93,33 +90,6 @@ class ResourceType(type):
             if collector is not None:
                 collector.add(instance)
             return instance
-
-
-def _once(method: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """A pure method without arguments that is asked again and again: its result is kept."""
-    kept = f"#{method.__qualname__}"
-
-    @wraps(method)
-    def remembering(self: Any) -> Any:
-        values = self.__dict__
-        if kept not in values:
-            values[kept] = method(self)
-        return values[kept]
-
-    return remembering
-
-
-def _own_slots(cls: type, namespace: dict[str, Any]) -> Iterator[Slot]:
-    annotations = inspect.get_annotations(cls, eval_str=True)
-    for name, value in namespace.items():
-        if isinstance(value, FieldSpec) and not isinstance(annotations.get(name), FieldAnnotation):
-            raise TypeError(f"{cls.__name__}.{name} needs an annotation Field[...]")
-    for name, annotation in annotations.items():
-        if isinstance(annotation, FieldAnnotation):
-            spec = namespace.get(name)
-            if not isinstance(spec, FieldSpec):
-                raise TypeError(f"{cls.__name__}.{name} needs field(...) or key(...)")
-            yield Slot(name, annotation.annotation, spec, converter_for(annotation.annotation))
 
 
 def references(value: Any) -> tuple[Any, ...]:
@@ -155,6 +125,13 @@ class Resource(metaclass=ResourceType):
 
     A type subclasses this, names itself with `@resource("name")`, declares typed fields, and gives
     four pure methods. It is a value: comparing, copying and printing it touch nothing.
+
+    >>> from cfgdsl_stdlib import File
+    >>> motd = File("/etc/motd", content="hello", after="package:base-files")
+    >>> motd.identity, motd.key, motd.mode
+    ('file:/etc/motd', '/etc/motd', None)
+    >>> motd.footprint().writes
+    ('path:/etc/motd',)
     """
 
     kind: ClassVar[str] = ""
@@ -262,6 +239,10 @@ def resource(name: str) -> Callable[[R], R]:
     """Register a resource type under `name`, the first part of its resources' identities.
 
     Raises `ConfigurationError` when another type has that name.
+
+    >>> from cfgdsl_stdlib import File
+    >>> File.kind, registry["file"] is File
+    ('file', True)
     """
 
     def register(cls: R) -> R:

@@ -1,13 +1,16 @@
 """The fields of a resource type at work: they bind, check and normalise its arguments."""
 
 import difflib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import wraps
 from typing import Any
 
 import attrs
 
+from cfgdsl.core.converters import converter_for
 from cfgdsl.core.errors import ConfigurationError, Diagnostic
-from cfgdsl.core.fields import REQUIRED, FieldSpec
+from cfgdsl.core.fields import REQUIRED, FieldAnnotation, FieldSpec
 from cfgdsl.core.origin import Origin
 from cfgdsl.core.output import Output
 from cfgdsl.core.secret import has_marks
@@ -97,3 +100,31 @@ class Slots:
         if missing:
             problems.append(f"needs {', '.join(missing)}")
         return given, problems
+
+
+def asked_once(method: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """A pure method without arguments that is asked again and again: its result is kept."""
+    kept = f"#{method.__qualname__}"
+
+    @wraps(method)
+    def remembering(self: Any) -> Any:
+        values = self.__dict__
+        if kept not in values:
+            values[kept] = method(self)
+        return values[kept]
+
+    return remembering
+
+
+def declared_slots(cls: type, namespace: Mapping[str, Any]) -> Iterator[Slot]:
+    """The fields that the body of a class declares; raises `TypeError` for one that cannot work."""
+    annotations = inspect.get_annotations(cls, eval_str=True)
+    for name, value in namespace.items():
+        if isinstance(value, FieldSpec) and not isinstance(annotations.get(name), FieldAnnotation):
+            raise TypeError(f"{cls.__name__}.{name} needs an annotation Field[...]")
+    for name, annotation in annotations.items():
+        if isinstance(annotation, FieldAnnotation):
+            spec = namespace.get(name)
+            if not isinstance(spec, FieldSpec):
+                raise TypeError(f"{cls.__name__}.{name} needs field(...) or key(...)")
+            yield Slot(name, annotation.annotation, spec, converter_for(annotation.annotation))

@@ -17,7 +17,19 @@ from cfgdsl.core.secret import redact
 
 @attrs.frozen(kw_only=True)
 class Step:
-    """One change as it will be executed."""
+    """One change as it will be executed.
+
+    >>> step = Step(
+    ...     id=0,
+    ...     host="web1",
+    ...     identity="file:/etc/motd",
+    ...     action="create",
+    ...     reason="the file is not there",
+    ...     origin=Origin("infra.py", 7),
+    ... )
+    >>> step.address, step.is_open
+    ('web1/file:/etc/motd', False)
+    """
 
     id: int
     """Its number within the host's plan."""
@@ -150,7 +162,12 @@ class Skip:
 
 @attrs.frozen(kw_only=True)
 class HostPlan:
-    """What one host needs."""
+    """What one host needs.
+
+    >>> plan = HostPlan(host="web1", unchanged=3)
+    >>> plan.is_empty, "file:/etc/motd" in plan
+    (True, False)
+    """
 
     host: str
     machine_id: str | None = None
