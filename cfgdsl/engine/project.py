@@ -220,8 +220,8 @@ class Project:
     ) -> HostPlan:
         from cfgdsl.engine.observe import observe_host  # noqa: PLC0415 - see above
 
-        evaluated = evaluation.evaluate(host)
         try:
+            evaluated = evaluation.evaluate(host)  # may ask for facts, and so meet the host first
             observed = observe_host(host, self._sessions.get(host), evaluated, tags)
             self._observed[host.name] = observed
             plan = observed.planned.plan
