@@ -10,6 +10,7 @@ from cfgdsl.core.diff import DELETE, UPDATE, Change
 from cfgdsl.core.errors import Diagnostic, ImpossibleError
 from cfgdsl.core.footprint import Footprint
 from cfgdsl.core.graph import Graph, resolve, with_awaits
+from cfgdsl.core.order import in_rounds
 from cfgdsl.core.plan import HostPlan, Skip, Step, reason_for
 from cfgdsl.core.predict import Identity, World
 from cfgdsl.core.probes import Answer, Probe, Run, is_error, is_known
@@ -87,7 +88,8 @@ class _Planner:
         }
 
     def run(self) -> Planned:
-        for index in self.graph.order:
+        shares = [type(r).tasks is not Resource.tasks for r in self.graph.resources]
+        for index in in_rounds(self.graph.order, self.predecessors, shares):
             self._visit(index)
         steps = () if self.problems else tuple(self.steps)
         plan = HostPlan(

@@ -50,9 +50,8 @@ class Group(Resource):
         numbers = _checks.number_keys(keys.group, self.gid)
         return Footprint(
             writes=(keys.group(self.name), *numbers),
-            reads_under=(keys.user(""),)
-            if self.absent
-            else (),  # once no account is in it any more
+            # It can go once no account is in it any more.
+            reads_under=(keys.user(""),) if self.absent else (),
             locks=("passwd",),
         )
 

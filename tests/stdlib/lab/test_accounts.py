@@ -18,15 +18,17 @@ def groups(bench: Bench, name: str) -> set[str]:
 
 
 def test_a_user_is_created_with_all_that_is_declared_and_repaired(bench: Bench) -> None:
-    made = lambda: User(  # noqa: E731
-        "ada",
-        uid=2001,
-        group="staff",
-        groups=["adm", "games"],
-        shell="/bin/bash",
-        home="/srv/ada",
-        comment="Ada, room 5",
-    )
+    def made() -> object:
+        return User(
+            "ada",
+            uid=2001,
+            group="staff",
+            groups=["adm", "games"],
+            shell="/bin/bash",
+            home="/srv/ada",
+            comment="Ada, room 5",
+        )
+
     assert bench.apply(made) == {"user:ada": "create"}
     gid = bench.out("getent", "group", "staff").split(":")[2]
     line = f"ada:x:2001:{gid}:Ada, room 5:/srv/ada:/bin/bash"
@@ -71,7 +73,10 @@ def test_what_is_not_declared_of_a_user_is_kept(bench: Bench) -> None:
 
 def test_groups_are_exactly_these_or_at_least_these(bench: Bench) -> None:
     bench.sh("useradd -G adm,games member")
-    more = lambda: User("member", groups=["audio"], append=True)  # noqa: E731
+
+    def more() -> object:
+        return User("member", groups=["audio"], append=True)
+
     assert bench.apply(more) == {"user:member": "update"}
     assert groups(bench, "member") == {"member", "adm", "games", "audio"}
     assert bench.apply(lambda: User("member", groups=["audio"])) == {"user:member": "update"}
@@ -81,7 +86,9 @@ def test_groups_are_exactly_these_or_at_least_these(bench: Bench) -> None:
 
 
 def test_a_system_user_has_a_low_number_and_no_home(bench: Bench) -> None:
-    made = lambda: User("svc", system=True, home="/var/lib/svc", shell="/usr/sbin/nologin")  # noqa: E731
+    def made() -> object:
+        return User("svc", system=True, home="/var/lib/svc", shell="/usr/sbin/nologin")
+
     assert bench.apply(made) == {"user:svc": "create"}
     assert int(bench.out("id", "-u", "svc")) < 1000
     assert not bench.exists("/var/lib/svc")
@@ -89,7 +96,10 @@ def test_a_system_user_has_a_low_number_and_no_home(bench: Bench) -> None:
 
 def test_a_home_goes_with_its_user_only_when_asked(bench: Bench) -> None:
     bench.apply(lambda: [User("leaver"), User("stayer")])
-    declared = lambda: [User("leaver", absent=True, remove_home=True), User("stayer", absent=True)]  # noqa: E731
+
+    def declared() -> object:
+        return [User("leaver", absent=True, remove_home=True), User("stayer", absent=True)]
+
     assert bench.apply(declared) == {"user:leaver": "delete", "user:stayer": "delete"}
     assert not bench.exists("/home/leaver")
     assert bench.exists("/home/stayer")
@@ -116,7 +126,9 @@ def test_users_and_their_groups_come_in_one_go(bench: Bench) -> None:
 
 
 def test_a_group_from_its_creation_to_its_end(bench: Bench) -> None:
-    made = lambda: Group("team", gid=2500)  # noqa: E731
+    def made() -> object:
+        return Group("team", gid=2500)
+
     assert bench.apply(made) == {"group:team": "create"}
     assert bench.out("getent", "group", "team") == "team:x:2500:"
     bench.sh("groupmod -g 2600 team")

@@ -1,5 +1,6 @@
 """Commands on a real host: their guards, their surroundings, their limits."""
 
+import json
 import time
 
 import pytest
@@ -12,7 +13,9 @@ pytestmark = pytest.mark.lab
 
 
 def test_creates_runs_once_and_again_when_what_it_made_is_gone(bench: Bench) -> None:
-    made = lambda: Command(["touch", "/srv/made"], creates="/srv/made")  # noqa: E731
+    def made() -> object:
+        return Command(["touch", "/srv/made"], creates="/srv/made")
+
     assert bench.apply(made) == {"command:touch /srv/made": "run"}
     bench.sh("rm /srv/made")
     assert bench.apply(made) == {"command:touch /srv/made": "run"}
@@ -26,9 +29,11 @@ def test_a_command_that_does_not_make_what_it_says_is_unproven(bench: Bench) -> 
 
 
 def test_unless_runs_while_its_guard_says_so(bench: Bench) -> None:
-    made = lambda: Command(  # noqa: E731
-        ["cp", "/etc/hostname", "/srv/copy"], unless=["cmp", "/etc/hostname", "/srv/copy"]
-    )
+    def made() -> object:
+        return Command(
+            ["cp", "/etc/hostname", "/srv/copy"], unless=["cmp", "/etc/hostname", "/srv/copy"]
+        )
+
     assert list(bench.apply(made).values()) == ["run"]
     bench.sh("echo other > /srv/copy")
     assert list(bench.apply(made).values()) == ["run"]
@@ -54,7 +59,9 @@ def test_on_change_runs_once_after_the_last_of_several_changes(bench: Bench) -> 
 
 
 def test_always_runs_each_time_and_is_no_change(bench: Bench) -> None:
-    made = lambda: Command(shell="echo x >> /srv/always", always=True, id="always")  # noqa: E731
+    def made() -> object:
+        return Command(shell="echo x >> /srv/always", always=True, id="always")
+
     assert bench.apply(made) == {"command:always": "always"}
     assert bench.plan(made).is_empty
     assert bench.out("wc", "-l", "/srv/always").startswith("2 "), "one for each of two applies"
@@ -108,15 +115,13 @@ def test_a_secret_goes_to_its_input_and_nowhere_else(
 
 
 def test_only_the_exit_codes_that_are_said_are_success(bench: Bench) -> None:
-    made = lambda ok: (
-        lambda: Command(  # noqa: E731
-            shell="touch /srv/three; exit 3", creates="/srv/three", ok=ok, id="three"
-        )
-    )
-    outcome, detail = bench.fails(made((0,)))["command:three"]
+    def made(ok: tuple[int, ...] = (0,)) -> Command:
+        return Command(shell="touch /srv/three; exit 3", creates="/srv/three", ok=ok, id="three")
+
+    outcome, detail = bench.fails(made)["command:three"]
     assert (outcome, detail["error"], detail["exit"]) == ("failed", "exit status 3", 3)
     bench.sh("rm /srv/three")
-    assert bench.apply(made([0, 3])) == {"command:three": "run"}
+    assert bench.apply(lambda: made((0, 3))) == {"command:three": "run"}
 
 
 def test_arguments_reach_the_command_as_they_are(bench: Bench) -> None:
@@ -124,10 +129,7 @@ def test_arguments_reach_the_command_as_they_are(bench: Bench) -> None:
     script = 'import json, sys; json.dump(sys.argv[1:], open("/srv/words", "w"))'
     argv = ["python3", "-c", script, *words]
     bench.apply(lambda: Command(argv, creates="/srv/words", id="words"))
-    assert (
-        bench.out("python3", "-c", f"import json; print(json.load(open('/srv/words')) == {words})")
-        == "True"
-    )
+    assert json.loads(bench.host.path("/srv/words").read_text()) == words
 
 
 def test_what_it_writes_comes_before_what_uses_it(bench: Bench) -> None:
@@ -177,7 +179,10 @@ def test_a_timeout_kills_all_that_the_command_started(bench: Bench) -> None:
 
 def test_what_fails_is_tried_again_as_often_as_asked(bench: Bench) -> None:
     script = "echo x >> /srv/tries; [ $(wc -l < /srv/tries) -ge 3 ] && touch /srv/at-last"
-    made = lambda: Command(shell=script, creates="/srv/at-last", retries=2, id="tries")  # noqa: E731
+
+    def made() -> object:
+        return Command(shell=script, creates="/srv/at-last", retries=2, id="tries")
+
     assert bench.apply(made) == {"command:tries": "run"}
     assert bench.out("wc", "-l", "/srv/tries").startswith("3 ")
 

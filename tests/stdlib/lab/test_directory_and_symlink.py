@@ -10,7 +10,10 @@ pytestmark = pytest.mark.lab
 
 def test_a_directory_is_created_repaired_and_removed(bench: Bench) -> None:
     path = "/srv/folder"
-    made = lambda: Directory(path, mode=0o2750, owner="ops", group="adm")  # noqa: E731
+
+    def made() -> object:
+        return Directory(path, mode=0o2750, owner="ops", group="adm")
+
     assert bench.apply(made) == {f"directory:{path}": "create"}
     assert bench.stat(path) == "2750 ops adm directory"
     bench.sh(f"echo x > {path}/inside; chmod 0777 {path}; chown nobody:root {path}")
@@ -26,7 +29,10 @@ def test_a_directory_is_created_repaired_and_removed(bench: Bench) -> None:
 def test_missing_parents_are_made_when_asked_and_else_refused(bench: Bench) -> None:
     path = "/srv/a/b/c"
     assert "its folder /srv/a/b does not exist" in bench.refused(lambda: Directory(path))
-    made = lambda: Directory(path, mode=0o700, parents=True)  # noqa: E731
+
+    def made() -> object:
+        return Directory(path, mode=0o700, parents=True)
+
     assert bench.apply(made) == {f"directory:{path}": "create"}
     assert bench.stat("/srv/a") == "755 root root directory"
     assert bench.stat("/srv/a/b") == "755 root root directory"
@@ -79,7 +85,10 @@ def test_a_directory_inside_a_linked_one_is_made_where_the_link_leads(bench: Ben
 
 def test_a_link_is_created_repaired_led_elsewhere_and_removed(bench: Bench) -> None:
     path = "/srv/current"
-    made = lambda: Symlink(path, to="releases/1", owner="ops", group="adm")  # noqa: E731
+
+    def made() -> object:
+        return Symlink(path, to="releases/1", owner="ops", group="adm")
+
     assert bench.apply(made) == {f"symlink:{path}": "create"}
     assert bench.stat(path, "%U %G %F") == "ops adm symbolic link"
     assert bench.out("readlink", path) == "releases/1"
@@ -109,6 +118,9 @@ def test_a_link_replaces_and_removes_nothing_but_a_link(bench: Bench, made: str)
 
 def test_owners_of_links_may_be_numbers(bench: Bench) -> None:
     uid = int(bench.out("id", "-u", "ops"))
-    made = lambda: Symlink("/srv/numbered", to="/srv", owner=uid)  # noqa: E731
+
+    def made() -> object:
+        return Symlink("/srv/numbered", to="/srv", owner=uid)
+
     assert bench.apply(made) == {"symlink:/srv/numbered": "create"}
     assert bench.stat("/srv/numbered", "%U") == "ops"

@@ -72,7 +72,10 @@ def test_bytes_arrive_as_they_are(bench: Bench, name: str, content: bytes) -> No
 def test_a_template_is_rendered_with_its_last_newline(bench: Bench, tmp_path: Path) -> None:
     source = tmp_path / "site.conf.j2"
     source.write_text("{% for p in ports %}\nlisten {{ p }};\n{% endfor %}\nend <&>\n")
-    made = lambda: File("/srv/rendered", content=template(str(source), ports=[80, 443]))  # noqa: E731
+
+    def made() -> object:
+        return File("/srv/rendered", content=template(str(source), ports=[80, 443]))
+
     assert bench.apply(made) == {"file:/srv/rendered": "create"}
     assert "listen 80;" in bench.out("cat", "/srv/rendered")
     assert bench.host.path("/srv/rendered").read_text().endswith("end <&>\n")
@@ -94,7 +97,10 @@ def test_a_template_with_an_unknown_variable_is_refused_at_plan_time(
 def test_a_local_file_is_the_source(bench: Bench, tmp_path: Path) -> None:
     source = tmp_path / "logo.png"
     source.write_bytes(BINARY)
-    made = lambda: File("/srv/logo.png", source=str(source), mode=0o640)  # noqa: E731
+
+    def made() -> object:
+        return File("/srv/logo.png", source=str(source), mode=0o640)
+
     assert bench.apply(made) == {"file:/srv/logo.png": "create"}
     assert bench.host.path("/srv/logo.png").read_bytes() == BINARY
     source.write_bytes(BINARY[::-1])
@@ -116,7 +122,10 @@ def test_a_large_source_is_streamed_in_bounded_memory(bench: Bench, tmp_path: Pa
             digest.update(piece)
             file.write(piece)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    made = lambda: File("/srv/large", source=str(source))  # noqa: E731
+
+    def made() -> object:
+        return File("/srv/large", source=str(source))
+
     assert bench.apply(made) == {"file:/srv/large": "create"}
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     assert bench.out("sha256sum", "/srv/large").split()[0] == digest.hexdigest()
@@ -145,7 +154,10 @@ def test_a_large_source_is_streamed_in_bounded_memory(bench: Bench, tmp_path: Pa
 def test_any_name_is_only_a_name(bench: Bench, name: str) -> None:
     path = f"/srv/names/{name}"
     bench.sh("mkdir -p /srv/names")
-    made = lambda: File(path, content="x")  # noqa: E731
+
+    def made() -> object:
+        return File(path, content="x")
+
     assert list(bench.apply(made).values()) == ["create"]
     assert bench.host.path(path).read_text() == "x"
     assert list(bench.apply(lambda: File(path, absent=True)).values()) == ["delete"]
@@ -163,7 +175,10 @@ def test_a_file_that_its_check_refuses_never_goes_live(bench: Bench) -> None:
     bench.sh(f"cat > /usr/local/bin/check <<'END'\n{CHECK}END\nchmod +x /usr/local/bin/check")
     check = ["check", "%s"]
     path = "/srv/checked"
-    good = lambda: File(path, content="valid 1\n", mode=0o600, validate=check)  # noqa: E731
+
+    def good() -> object:
+        return File(path, content="valid 1\n", mode=0o600, validate=check)
+
     assert bench.apply(good) == {f"file:{path}": "create"}
     before = bench.stat(path, "%i %Y")
 

@@ -11,7 +11,10 @@ pytestmark = pytest.mark.lab
 
 def test_owner_group_and_mode_are_set_from_the_start_and_repaired(bench: Bench) -> None:
     path = "/srv/owned"
-    made = lambda: File(path, content="x", mode=0o640, owner="ops", group="adm")  # noqa: E731
+
+    def made() -> object:
+        return File(path, content="x", mode=0o640, owner="ops", group="adm")
+
     assert bench.apply(made) == {f"file:{path}": "create"}
     assert bench.stat(path) == "640 ops adm regular file"
 
@@ -57,7 +60,10 @@ def test_a_file_without_content_is_created_empty(bench: Bench) -> None:
 
 def test_a_link_in_its_place_is_replaced_and_not_followed(bench: Bench) -> None:
     bench.sh("echo precious > /srv/target; ln -s /srv/target /srv/in-place")
-    made = lambda: File("/srv/in-place", content="mine\n")  # noqa: E731
+
+    def made() -> object:
+        return File("/srv/in-place", content="mine\n")
+
     assert bench.apply(made) == {"file:/srv/in-place": "update"}
     assert bench.stat("/srv/in-place") == "644 root root regular file"
     assert bench.out("cat", "/srv/target") == "precious"
@@ -71,7 +77,10 @@ def test_a_link_in_its_place_stays_when_nothing_says_what_replaces_it(bench: Ben
 
 def test_a_link_is_followed_when_asked(bench: Bench) -> None:
     bench.sh("mkdir /srv/real; echo old > /srv/real/end; ln -s real/end /srv/followed")
-    made = lambda: File("/srv/followed", content="new\n", mode=0o600, follow=True)  # noqa: E731
+
+    def made() -> object:
+        return File("/srv/followed", content="new\n", mode=0o600, follow=True)
+
     assert bench.apply(made) == {"file:/srv/followed": "update"}
     assert bench.out("readlink", "/srv/followed") == "real/end"
     assert bench.out("cat", "/srv/real/end") == "new"
@@ -83,7 +92,10 @@ def test_a_link_is_followed_when_asked(bench: Bench) -> None:
 
 def test_attributes_alone_of_a_followed_link_are_those_of_its_end(bench: Bench) -> None:
     bench.sh("echo kept > /srv/behind; ln -s behind /srv/in-front")
-    made = lambda: File("/srv/in-front", mode=0o640, owner="ops", follow=True)  # noqa: E731
+
+    def made() -> object:
+        return File("/srv/in-front", mode=0o640, owner="ops", follow=True)
+
     inode = bench.stat("/srv/behind", "%i")
     assert bench.apply(made) == {"file:/srv/in-front": "update"}
     assert bench.stat("/srv/behind") == "640 ops root regular file"
@@ -170,12 +182,15 @@ def test_a_secret_makes_its_file_private(bench: Bench, tmp_path: object) -> None
 @pytest.mark.parametrize("account", ["ops", "nobody"])
 def test_owners_may_be_numbers(bench: Bench, account: str) -> None:
     uid, gid = int(bench.out("id", "-u", account)), int(bench.out("id", "-g", account))
-    made = lambda: [  # noqa: E731
-        Directory(f"/srv/numbers-{account}", owner=uid, group=gid),
-        File(f"/srv/numbers-{account}/file", content="x", owner=uid, group=gid),
-        File(f"/srv/numbers-{account}/named", content="x", owner=uid, group="adm"),
-        File(f"/srv/numbers-{account}/nobody", content="x", owner=54321, group=54321),
-    ]
+
+    def made() -> object:
+        return [
+            Directory(f"/srv/numbers-{account}", owner=uid, group=gid),
+            File(f"/srv/numbers-{account}/file", content="x", owner=uid, group=gid),
+            File(f"/srv/numbers-{account}/named", content="x", owner=uid, group="adm"),
+            File(f"/srv/numbers-{account}/nobody", content="x", owner=54321, group=54321),
+        ]
+
     assert set(bench.apply(made).values()) == {"create"}
     assert bench.stat(f"/srv/numbers-{account}/file", "%u %g") == f"{uid} {gid}"
     assert bench.stat(f"/srv/numbers-{account}/nobody", "%u %g") == "54321 54321"
