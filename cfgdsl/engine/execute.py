@@ -93,7 +93,7 @@ class HostExecution:
     def _open(self, step: Step, resource: Resource, answers: list[Answer]) -> dict[str, Any]:
         decision = decide_open(resource, step.probes, answers, self.identity)
         if decision is None:
-            # What is promised has come about then, by an earlier step that brought more than it said.
+            # What is promised has come about then: an earlier step brought more than it said.
             return {"done": "unneeded" if step.possible else "changed"}
         ops = self.vault.reveal_json([op.to_json() for op in decision.ops])
         return {"ops": ops, "want": decision.want}
