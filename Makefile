@@ -54,7 +54,14 @@ $(VENV)/.demo: pyproject.toml
 	$(BIN)/pip install -q --disable-pip-version-check -e .
 	@touch $@
 
+# What the tests run beside the lab's own packages: an sshd on loopback, doas. RUNLEVEL=1 keeps
+# their services from being started.
+TEST_PROGRAMS := openssh-client openssh-server opendoas
+
 $(VENV)/.test: pyproject.toml
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! dpkg -s $(TEST_PROGRAMS) >/dev/null 2>&1; then \
+	    apt-get update -qq && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive \
+	    apt-get install -y -qq --no-install-recommends $(TEST_PROGRAMS) >/dev/null; fi
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install -q --disable-pip-version-check 'pip>=25.1'
 	$(BIN)/pip install -q --disable-pip-version-check -e . --group test --group lint
