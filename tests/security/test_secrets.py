@@ -118,6 +118,18 @@ def test_a_template_error_shows_the_reference_only(work: Workspace) -> None:
     silent(work.cli("plan", env=ENV), 2)
 
 
+def test_labels_and_debug_output_show_the_reference_only(work: Workspace) -> None:
+    """S6: in names of components, in tags, in what the configuration prints."""
+    work.local("""
+        for number, secret in enumerate([Secret.env("CANARY")]):
+            print(secret, repr(secret), [secret], f"{secret}")
+            with component(f"user-{secret}"):
+                File(f"/{number}", content=secret, tags=[f"tag-{secret}"])
+    """)
+    for options in (["plan", "-v"], ["graph", "--json"], ["apply", "--yes", "-v"]):
+        silent(work.cli(*options, env=ENV), 0)
+
+
 class Sampler:
     """Reads every process list and environment of the machine, over and over."""
 
