@@ -20,14 +20,14 @@ web = [Host(f"lab{n}", address=f"127.0.77.{n}", user="root", tags={"web"}) for n
 @configure(web)
 def nginx(host: Host) -> Service:
     deploy = User("deploy", shell="/bin/bash")
-    package = Package("nginx")
+    Package("nginx")
     Directory("/srv/site", owner=deploy.name)
-    page = File(
+    File(
         "/srv/site/index.html",
         content=template("templates/index.html.j2", name=host.name, cpus=host.facts.cpu_count),
         owner=deploy.name,
     )
-    default = File("/etc/nginx/sites-enabled/default", absent=True, after=package)
+    default = File("/etc/nginx/sites-enabled/default", absent=True)
     site = File(
         "/etc/nginx/conf.d/site.conf",
         content=template("templates/site.conf.j2", address=host.address, root="/srv/site"),
@@ -36,7 +36,6 @@ def nginx(host: Host) -> Service:
         "nginx",
         running=True,
         enabled=True,
-        restart_on=[site, default],
+        reload_on=[site, default],
         check=["nginx", "-t"],
-        after=page,
     )

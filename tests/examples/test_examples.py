@@ -1,6 +1,8 @@
 """Each example is planned, applied, and looked at from outside; a second apply does nothing."""
 
 import shutil
+import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -20,6 +22,17 @@ def copied(name: str, folder: Path, old: str, new: str) -> Path:
     assert old in text
     config.write_text(text.replace(old, new))
     return config
+
+
+def fetched(address: str) -> str:
+    """A page; nginx listens on a new address a moment after it was told to."""
+    for _ in range(50):
+        try:
+            with urllib.request.urlopen(f"http://{address}:8080/", timeout=10) as page:
+                return str(page.read().decode())
+        except urllib.error.URLError:
+            time.sleep(0.1)
+    raise AssertionError(f"{address} serves no page")
 
 
 def test_quickstart_makes_its_site_in_a_directory(tmp_path: Path) -> None:
@@ -48,6 +61,5 @@ def test_webserver_serves_its_page_from_three_hosts(tmp_path: Path, lab: Lab) ->
         run = project.apply(plan)
         assert run.ok, run.failures
         for host in hosts:
-            with urllib.request.urlopen(f"http://{host.address}:8080/", timeout=10) as page:
-                assert host.name in page.read().decode()
+            assert host.name in fetched(host.address)
         assert project.plan().is_empty
