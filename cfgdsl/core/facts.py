@@ -84,14 +84,14 @@ def network_facts(raw: dict[str, Any]) -> NetworkFacts:
     """The facts of a facts message, validated like `basic_facts`."""
     facts: NetworkFacts = _typed(NetworkFacts, raw)
     interfaces = [
-        Interface(str(i["name"]), tuple(str(a) for a in i.get("addresses") or ()))
-        for i in _objects(raw.get("interfaces"))
-        if "name" in i
+        Interface(item["name"], _texts(item.get("addresses")))
+        for item in _objects(raw.get("interfaces"))
+        if isinstance(item.get("name"), str)
     ]
     mounts = [
-        _typed(Mount, m)
-        for m in _objects(raw.get("mounts"))
-        if {"path", "device", "fstype"} <= set(m)
+        _typed(Mount, item)
+        for item in _objects(raw.get("mounts"))
+        if all(isinstance(item.get(name), str) for name in ("path", "device", "fstype"))
     ]
     return attrs.evolve(facts, interfaces=tuple(interfaces), mounts=tuple(mounts))
 
@@ -100,7 +100,12 @@ def _objects(value: object) -> list[dict[str, Any]]:
     return [v for v in value if isinstance(v, dict)] if isinstance(value, list) else []
 
 
+def _texts(value: object) -> tuple[str, ...]:
+    return tuple(v for v in value if isinstance(v, str)) if isinstance(value, list) else ()
+
+
 def _typed(cls: Any, raw: dict[str, Any]) -> Any:
+    """An instance from the values of `raw` that have the declared type."""
     kinds: dict[Any, tuple[type, ...]] = {
         str: (str,),
         int: (int,),
@@ -111,7 +116,7 @@ def _typed(cls: Any, raw: dict[str, Any]) -> Any:
     values = {
         a.name: raw[a.name]
         for a in attrs.fields(cls)
-        if a.name in raw and isinstance(raw[a.name], kinds.get(a.type, ()))
+        if a.name in raw and type(raw[a.name]) in kinds.get(a.type, ())
     }
     return cls(**values)
 

@@ -2,16 +2,18 @@
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Generic
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Generic, Literal
 
 import attrs
 
 from cfgdsl.core.context import active
+from cfgdsl.core.converters import converter_for
 from cfgdsl.core.errors import ConfigurationError, Diagnostic
 from cfgdsl.core.facts import Facts
 from cfgdsl.core.origin import Origin, capture_origin
 from cfgdsl.core.secret import Secret
+from cfgdsl.core.values import argument_list, must_be
 
 if TYPE_CHECKING:
     from typing_extensions import TypeVar
@@ -76,6 +78,35 @@ def unknown_name(
     )
 
 
+def _refused(summary: str, detail: str = "") -> ConfigurationError:
+    return ConfigurationError(
+        Diagnostic(summary=summary, detail=detail, origins=(capture_origin(),))
+    )
+
+
+def _checked(name: str, convert: Callable[[Any], Any], value: object) -> Any:
+    """`value` of the argument `name`, converted; None stays. Errors have the user's line."""
+    try:
+        return None if value is None else convert(value)
+    except ValueError as error:
+        raise _refused(f"bad {name}: {error}") from None
+
+
+def _secret(value: object) -> Secret:
+    if not isinstance(value, Secret):
+        raise ValueError('must be a Secret, like Secret.env("PASSWORD")')  # noqa: TRY004
+    return value
+
+
+def _as_secret(value: Secret | None) -> Secret | None:
+    found: Secret | None = _checked("password", _secret, value)
+    return found
+
+
+def _as_method(value: str) -> str:
+    return str(_checked("become", converter_for(Literal["sudo", "su", "doas"]), value))
+
+
 @attrs.frozen(kw_only=True)
 class Become:
     """How the runner gets another user's rights on the host.
@@ -86,11 +117,9 @@ class Become:
     'root'
     """
 
-    method: str = attrs.field(
-        default="sudo", validator=attrs.validators.in_(("sudo", "su", "doas"))
-    )
+    method: str = attrs.field(default="sudo", converter=_as_method)
     user: str = "root"
-    password: Secret | None = None
+    password: Secret | None = attrs.field(default=None, converter=_as_secret)
 
 
 def _as_become(value: "Become | str | bool | None") -> Become | None:
@@ -101,16 +130,20 @@ def _as_become(value: "Become | str | bool | None") -> Become | None:
     return Become() if value is True else Become(method=value)
 
 
-def _frozenset(value: Iterable[str]) -> frozenset[str]:
-    return frozenset([value] if isinstance(value, str) else value)
+def _as_tags(value: Iterable[str]) -> frozenset[str]:
+    given = [value] if isinstance(value, str) else value
+    return frozenset(_checked("tags", converter_for(tuple[str, ...]), given))
 
 
-def _command(value: Iterable[str] | None) -> tuple[str, ...] | None:
-    return None if value is None else tuple(value)
+def _as_command(value: Iterable[str] | None) -> tuple[str, ...] | None:
+    found: tuple[str, ...] | None = _checked("exec", argument_list, value)
+    return found
 
 
-def _commands(value: Iterable[Iterable[str]]) -> tuple[tuple[str, ...], ...]:
-    return tuple(tuple(command) for command in value)
+def _as_commands(value: Iterable[Iterable[str]]) -> tuple[tuple[str, ...], ...]:
+    if not isinstance(value, list | tuple):
+        raise _refused(f"bad bootstrap: {must_be('a list of commands', value)}")
+    return tuple(_checked("bootstrap", argument_list, command) for command in value)
 
 
 def _as_data(value: Any) -> Any:
@@ -136,7 +169,7 @@ class Host(Generic[Data]):
     port: int | None = attrs.field(default=None, kw_only=True)
     user: str | None = attrs.field(default=None, kw_only=True)
     """Who logs in; default: User of `~/.ssh/config`, else the caller."""
-    password: Secret | None = attrs.field(default=None, kw_only=True)
+    password: Secret | None = attrs.field(default=None, kw_only=True, converter=_as_secret)
     """The login password, where keys are not used."""
     key: str | None = attrs.field(default=None, kw_only=True)
     """A private key file; default: IdentityFile of `~/.ssh/config`, the agent, the usual files."""
@@ -146,15 +179,15 @@ class Host(Generic[Data]):
     """A jump host: another Host, or a name as ssh's ProxyJump takes it."""
     python: str | None = attrs.field(default=None, kw_only=True)
     """The Python to use there (3.8 or newer); default: the first usable one found."""
-    exec: tuple[str, ...] | None = attrs.field(default=None, kw_only=True, converter=_command)
+    exec: tuple[str, ...] | None = attrs.field(default=None, kw_only=True, converter=_as_command)
     """A command prefix that reaches a stdin and stdout on the host, instead of SSH."""
     root: str | None = attrs.field(default=None, kw_only=True)
     """Set by `Host.local`: the directory that stands for ``/``."""
     bootstrap: tuple[tuple[str, ...], ...] = attrs.field(
-        default=(), kw_only=True, converter=_commands
+        default=(), kw_only=True, converter=_as_commands
     )
     """Commands that bring a Python to a host that has none; run over plain SSH, after approval."""
-    tags: frozenset[str] = attrs.field(default=(), kw_only=True, converter=_frozenset)
+    tags: frozenset[str] = attrs.field(default=(), kw_only=True, converter=_as_tags)
     data: Data = attrs.field(factory=dict, kw_only=True, converter=_as_data)  # type: ignore[assignment]
     """The user's own values: a typed object, or a dict (read with `host.data.key`)."""
     origin: Origin = attrs.field(factory=capture_origin, kw_only=True, init=False)
@@ -162,26 +195,43 @@ class Host(Generic[Data]):
     @name.validator
     def _check_name(self, _: "attrs.Attribute[str]", name: str) -> None:
         if not isinstance(name, str) or not _NAME.match(name):
-            raise ConfigurationError(
-                Diagnostic(
-                    summary=f"bad host name {name!r}",
-                    detail="A name starts with a letter or digit; letters, digits, '.', '_', '-'.",
-                    origins=(capture_origin(),),
-                )
-            )
+            detail = "A name starts with a letter or digit; letters, digits, '.', '_', '-'."
+            raise _refused(f"bad host name {name!r}", detail)
+
+    @port.validator
+    def _check_port(self, _: "attrs.Attribute[Any]", port: int | None) -> None:
+        if port is not None and (type(port) is not int or not 0 < port < 65536):
+            raise _refused(f"bad port {port!r} of host {self.name!r}", "A number up to 65535.")
 
     @address.validator
     @user.validator
-    def _check_no_option(self, attribute: "attrs.Attribute[Any]", value: str | None) -> None:
-        bad = value is not None and (not value or value.startswith("-") or not value.isprintable())
-        if bad or (value is not None and " " in value):
-            raise ConfigurationError(
-                Diagnostic(
-                    summary=f"bad {attribute.name} {value!r} of host {self.name!r}",
-                    detail="It must not be empty, start with '-' or contain spaces.",
-                    origins=(capture_origin(),),
-                )
-            )
+    @key.validator
+    @python.validator
+    def _check_text(self, attribute: "attrs.Attribute[Any]", value: object) -> None:
+        if value is None:
+            return
+        bare = attribute.name in {"address", "user"}
+        well = isinstance(value, str) and value and value.isprintable() and value[0] != "-"
+        if not well or (bare and " " in str(value)):
+            detail = "It must be text, not be empty and not start with '-'."
+            more = " It has no spaces." if bare else ""
+            raise _refused(f"bad {attribute.name} {value!r} of host {self.name!r}", detail + more)
+
+    @via.validator
+    def _check_via(self, _: "attrs.Attribute[Any]", via: object) -> None:
+        if via is not None and not isinstance(via, Host | str):
+            raise _refused(f"bad via {via!r} of host {self.name!r}", "A Host, or a name for ssh.")
+
+    @root.validator
+    def _check_root(self, _: "attrs.Attribute[Any]", root: str | None) -> None:
+        if root is not None and not str(root).startswith("/"):
+            raise _refused(f"bad root {root!r} of host {self.name!r}", "An absolute path.")
+
+    def __attrs_post_init__(self) -> None:
+        for name in ("address", "port", "key", "via") if self.exec is not None else ():
+            if getattr(self, name) is not None:
+                detail = "exec= reaches it without SSH."
+                raise _refused(f"host {self.name!r} has exec= and {name}=", detail)
 
     @classmethod
     def local(
