@@ -34,9 +34,10 @@ def findings(checker: str) -> dict[str, set[int]]:
     return found
 
 
+@pytest.mark.parametrize("sample", ["right.py", "own_type.py"])
 @pytest.mark.parametrize("checker", CHECKERS)
-def test_right_uses_pass(checker: str) -> None:
-    assert findings(checker).get("right.py", set()) == set()
+def test_right_uses_pass(checker: str, sample: str) -> None:
+    assert findings(checker).get(sample, set()) == set()
 
 
 @pytest.mark.parametrize("checker", CHECKERS)
