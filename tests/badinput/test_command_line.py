@@ -174,8 +174,6 @@ def on_a_terminal(work: Workspace, *arguments: str, typed: bytes, after: bytes) 
 
 ANSWERS = {
     "no": (b"n\n", 1),
-    "nothing": (b"\n", 1),
-    "another word": (b"maybe\n", 1),
     "end of input": (b"\x04", 1),
     "Ctrl-C": (b"\x03", 130),
     "yes": (b"y\n", 0),

@@ -24,7 +24,7 @@ FORMS = (
     quote(SECRET),
     base64.b64encode(SECRET.encode()).decode(),
 )
-EVERYWHERE = [[], ["-v"], ["--json"], ["--json", "-v"]]
+EVERYWHERE = [["-v"], ["--json", "-v"]]
 FILES = """
     secret = Secret.env("CANARY")
     File("/by-itself", content=secret)
