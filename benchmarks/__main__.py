@@ -31,7 +31,11 @@ def passes(argv: Sequence[str]) -> bool:
     found = conditions()
     numbers = RESULTS / "passes.json"
     RESULTS.mkdir(exist_ok=True)
-    text = run([*argv, "--json", str(numbers)])
+    try:
+        text = run([*argv, "--json", str(numbers)])
+    except RuntimeError as error:
+        print(error, file=sys.stderr)
+        return False
     results = json.loads(numbers.read_text())
     head = "# Pure passes\n\nSeconds; aim: 10,000 resources within 1 s and 300 MiB in all.\n\n"
     save("passes", f"{head}{text}\n{sentence(found)}", {"conditions": found, "results": results})

@@ -12,20 +12,25 @@ PACKAGES = ("attrs", "jinja2", "paramiko", "typer")
 
 def conditions() -> dict[str, str]:
     """What the numbers depend on."""
-    load = ", ".join(f"{value:.2f}" for value in os.getloadavg())
     return {
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "commit": _commit(),
         "python": platform.python_version(),
         "cores": str(os.cpu_count()),
         "processor": _processor(),
-        "load average before": load,
+        "load average before": load_average(),
         "packages": ", ".join(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES),
     }
 
 
+def load_average() -> str:
+    """Of the last 1, 5 and 15 minutes: what else the machine had to do."""
+    return ", ".join(f"{value:.2f}" for value in os.getloadavg())
+
+
 def sentence(found: dict[str, str]) -> str:
-    """The conditions below a table."""
+    """The conditions below a table, as it is written; the load by then is added to them."""
+    found["load average after"] = load_average()
     return "Conditions: " + "; ".join(f"{name} {value}" for name, value in found.items()) + ".\n"
 
 
