@@ -134,9 +134,11 @@ def _importable(folder: Path) -> Iterator[None]:
 
 
 def user_error(error: BaseException, what: str) -> Diagnostic:
-    """An exception of the user's code, with its traceback trimmed to the user's frames."""
+    """An exception of the user's code, with its traceback trimmed to the user's frames (all of it
+    where none is the user's: then the mistake is ours)."""
     own = str(Path(__file__).parents[1]) + os.sep
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if _is_users(f.filename, own)]
+    everything = traceback.extract_tb(error.__traceback__)
+    frames = [f for f in everything if _is_users(f.filename, own)] or list(everything)
     lines = [f"{f.filename}:{f.lineno} in {f.name}: {f.line or ''}".rstrip(": ") for f in frames]
     last = frames[-1] if frames else None
     return Diagnostic(

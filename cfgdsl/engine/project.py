@@ -22,7 +22,7 @@ from cfgdsl.engine.declare import Declarations, two_hosts_of_one_name
 from cfgdsl.engine.emitter import Emitter
 from cfgdsl.engine.events import HostFailed, HostPlanned, Listener, RunHalted
 from cfgdsl.engine.inventory import select
-from cfgdsl.engine.load import load_declarations
+from cfgdsl.engine.load import load_declarations, user_error
 from cfgdsl.engine.options import Options
 from cfgdsl.engine.rollout import Budget, for_each_host
 from cfgdsl.engine.run import Run
@@ -232,6 +232,10 @@ class Project:
             from cfgdsl.engine.bootstrap import bootstrap_plan  # noqa: PLC0415 - see above
 
             plan = bootstrap_plan(host, error)
+        except CfgdslError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a type's mistake on one host stops no other
+            raise ConfigurationError(user_error(error, f"planning {host.name}")) from None
         self._emit(HostPlanned(host=host.name, plan=plan))
         self._let_go(host.name, len(self.hosts))
         return plan
@@ -248,8 +252,10 @@ class Project:
             return not plan.steps or self._execution(plan, run_id).execute(self._sessions.get(host))
         except BaseException as error:
             self._sessions.drop(host.name)  # left in the middle, it can be asked nothing else
-            if not isinstance(error, CfgdslError):
+            if not isinstance(error, Exception):
                 raise
+            if not isinstance(error, CfgdslError):
+                error = CfgdslError(user_error(error, f"applying {host.name}"))
             self._emit(HostFailed(host=host.name, problems=error.diagnostics))
             return False
         finally:
