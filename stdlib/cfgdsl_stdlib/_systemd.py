@@ -23,6 +23,8 @@ _FIELDS = ("Id", "LoadState", "ActiveState", "UnitFileState", "NeedDaemonReload"
 _SHOW = ("systemctl", "show", "--no-pager")
 _INSTALL = re.compile(r"^\s*(WantedBy|RequiredBy|UpheldBy|Alias)\s*=\s*\S", re.MULTILINE)
 _ALSO = re.compile(r"^\s*(Also|DefaultInstance)\s*=\s*\S", re.MULTILINE)
+BOOTED = probes.Stat("/run/systemd/system", follow=True)
+"""Whether systemd is what the host was booted with, as sd_booted(3) finds out."""
 _MASK = {"kind": "link", "target": "/dev/null", "owner": "root", "group": "root"}
 
 

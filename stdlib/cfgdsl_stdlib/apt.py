@@ -122,15 +122,16 @@ def found(wanted: Wanted, answers: Answers) -> Found:
     )
     if wanted.absent:
         return state
-    if "" in {_printed(_fresh(wanted), answers), _printed(_INDEX, answers)}:
-        return attrs.evolve(state, stale=True)
+    stale = "" in {_printed(_fresh(wanted), answers), _printed(_INDEX, answers)}
+    state = attrs.evolve(state, stale=stale)
+    latest = wanted.version == "latest"
     candidate = _candidate(wanted)
-    if candidate not in answers:
+    if candidate not in answers or (stale and not latest):
         return state
     offer: Mapping[str, str] | None = answers[candidate]
     if offer is not None:
         return attrs.evolve(state, candidate=offer["Version"])
-    return attrs.evolve(state, missing=row is None or wanted.version == "latest")
+    return attrs.evolve(state, missing=not stale and (row is None or latest))
 
 
 def _printed(probe: probes.Run, answers: Answers) -> str | None:

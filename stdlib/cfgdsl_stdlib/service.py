@@ -86,8 +86,18 @@ class Service(Resource):
         """The state of the unit, and its file where an administrator puts it."""
         return _systemd.questions(self.name)
 
+    def hints(self) -> tuple[Probe, ...]:
+        """Whether systemd runs there at all."""
+        return (_systemd.BOOTED,)
+
     def observe(self, answers: Answers) -> Self | None:
         """The unit as found."""
+        if answers.get(_systemd.BOOTED, {}) is None:
+            raise ImpossibleError(
+                "the host was not booted with systemd",
+                hint="Services need a running systemd: only_if=exists('/run/systemd/system') "
+                "skips them elsewhere.",
+            )
         unit = _systemd.found(self.name, answers)
         if unit is None and self.masked:
             unit = _systemd.Unit(self.name, "not-found", "inactive", "")  # masks need no unit

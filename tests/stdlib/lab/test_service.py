@@ -1,7 +1,10 @@
 """Services on a real systemd."""
 
+from pathlib import Path
+
 import pytest
 
+from cfgdsl import load
 from cfgdsl_stdlib import Command, Directory, File, Package, Service
 from tests.stdlib.lab.bench import Bench
 
@@ -261,3 +264,16 @@ def test_package_configuration_and_service_from_nothing_in_one_go(bench: Bench) 
     assert done["service:lab-daemon.service#restart"] == "restart"
     assert shown(bench, "lab-daemon", "InvocationID") != before
     assert bench.sh("sleep 0.1; " + loaded) == "interval = 2"
+
+
+def test_a_host_without_a_running_systemd_says_so(bench: Bench, tmp_path: Path) -> None:
+    config = tmp_path / "infra.py"
+    config.write_text(
+        "from cfgdsl import Host, configure\nfrom cfgdsl_stdlib import Service\n\n"
+        f'host = Host("chrooted", exec=["chroot", {str(bench.host.path("/"))!r}])\n\n'
+        "@configure(host)\ndef wanted(host: Host) -> None:\n"
+        '    Service("ssh", running=True)\n'
+    )
+    with load(config) as project:
+        (plan,) = project.plan().hosts
+    assert "the host was not booted with systemd" in plan.problems[0].summary
