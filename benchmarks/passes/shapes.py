@@ -9,6 +9,7 @@ from typing import Any
 from cfgdsl import Probe, Resource, probes
 from cfgdsl_stdlib import Directory, File, Package, Service, Symlink, User
 
+THERE = {"/", "/etc", "/chain", "/fan", "/srv", "/run/systemd/system"}
 FOLDER = {"kind": "dir", "mode": 0o755, "owner": "root", "group": "root"}
 
 
@@ -64,13 +65,13 @@ SHAPES: Mapping[str, Callable[[int], list[Resource]]] = {
 
 
 def bare(asked: Iterable[Probe]) -> dict[Probe, Any]:
-    """The answers of a fresh Debian host, where the top folders of the shapes exist."""
+    """The answers of a fresh Debian host, booted with systemd, with the top folders."""
     return {probe: _bare_answer(probe) for probe in asked}
 
 
 def _bare_answer(probe: Probe) -> Any:
     match probe:
-        case probes.Stat(path) if path in {"/", "/etc", "/chain", "/fan", "/srv"}:
+        case probes.Stat(path) if path in THERE:
             return FOLDER
         case probes.Query(("apt-cache", *_)):
             return {"Version": "1.0"}

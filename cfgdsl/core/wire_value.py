@@ -33,7 +33,7 @@ class WireValue:
         data: dict[str, Any] = {"kind": self.kind}
         for name, default in self.wire_fields:
             value = getattr(self, name)
-            if value is not default and value != default:
+            if default is attrs.NOTHING or (value is not default and value != default):
                 data[name] = _thaw(name, value)
         return data
 
