@@ -3,6 +3,7 @@
 import posixpath
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import attrs
@@ -67,6 +68,8 @@ class Configured(Mapping[str, T], Generic[T]):
 class Declarations:
     """What one load of a configuration has declared."""
 
+    folder: Path | None = None
+    """Where the configuration lies: its functions may import what lies beside it."""
     project: str | None = None
     secrets: Any = None
     configured: list[Configured[Any]] = attrs.field(factory=list)

@@ -6,6 +6,7 @@ of its host, others go on.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import attrs
@@ -20,7 +21,7 @@ from cfgdsl.core.resource import Resource
 from cfgdsl.engine.collect import Collector
 from cfgdsl.engine.contents import Contents
 from cfgdsl.engine.declare import Configured, Declarations
-from cfgdsl.engine.load import user_error
+from cfgdsl.engine.load import importable, user_error
 from cfgdsl.engine.sessions import Sessions
 from cfgdsl.engine.turn import Turn
 
@@ -41,6 +42,7 @@ class Evaluation:
 
     def __init__(self, declarations: Declarations, contents: Contents, sessions: Sessions) -> None:
         self._configured = declarations.configured
+        self._folder = declarations.folder
         self._contents = contents
         self._sessions = sessions
         self._turn: Turn[_Key] = Turn()
@@ -116,7 +118,8 @@ class Evaluation:
         self._collectors[key] = Collector(host, self._facts_of)
         token = active.set(self._collectors[key])
         try:
-            return configured.function(host)
+            with importable(self._folder) if self._folder else nullcontext():
+                return configured.function(host)
         except (CfgdslError, KeyboardInterrupt):
             raise
         except Exception as error:  # noqa: BLE001 - the user's code may raise anything

@@ -25,8 +25,8 @@ def load_declarations(file: str | Path) -> Declarations:
     path = Path(file).absolute()
     code = _compile(path)
     _refuse_writable_by_others(path)
-    declarations = Declarations()
-    with _lock, _importable(path.parent):
+    declarations = Declarations(folder=path.parent)
+    with _lock, importable(path.parent):
         token = loading.set(declarations)
         module = ModuleType(_MODULE)
         module.__file__ = str(path)
@@ -115,7 +115,7 @@ def _refuse_writable_by_others(path: Path) -> None:
 
 
 @contextmanager
-def _importable(folder: Path) -> Iterator[None]:
+def importable(folder: Path) -> Iterator[None]:
     """Modules beside the configuration can be imported, after all installed ones, so that none is
     replaced; they are forgotten afterwards, so that the next load runs them again."""
     text = str(folder)

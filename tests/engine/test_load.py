@@ -120,3 +120,20 @@ def test_a_bad_project_name_is_an_error(tmp_path: Path) -> None:
     assert "bad project name '../x'" in problem(
         write(tmp_path, 'import cfgdsl\ncfgdsl.project("../x")\n')
     )
+
+
+def test_a_function_may_import_what_lies_beside_the_configuration(tmp_path: Path) -> None:
+    write(tmp_path, "MOTD = 'from beside'\n", "myroles_2.py")
+    root = tmp_path / "root"
+    root.mkdir()
+    text = f"""
+from cfgdsl import Host, configure
+from cfgdsl_stdlib import File
+@configure(Host.local({str(root)!r}))
+def f(host):
+    import myroles_2
+    File("/motd", content=myroles_2.MOTD)
+"""
+    with cfgdsl.load(write(tmp_path, text)) as project:
+        assert project.apply(project.plan()).ok
+    assert (root / "motd").read_text() == "from beside"
