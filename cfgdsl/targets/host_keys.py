@@ -124,7 +124,8 @@ class HostKeys:
             f"It shows {kind} {fingerprint(blob)}. No line for {self.name} is in "
             f"{', '.join(map(str, self.files)) or 'any known_hosts file'}.",
             f"Compare the fingerprint with the host's own, then: "
-            f"{shlex.join(['echo', line])} >> {shlex.quote(str(file))}",
+            f"{shlex.join(['echo', line])} >> {shlex.quote(str(file))} "
+            "(or, once, --accept-new-host-keys)",
         )
 
     def accept(self, kind: str, blob: bytes, file: Path) -> str:
