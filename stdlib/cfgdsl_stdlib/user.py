@@ -89,7 +89,7 @@ class User(Resource):
                 *(keys.parents(self.home) if self.home else ()),
             ),
             awaits=tuple((keys.group(g), probes.Group(g)) for g in named),
-            makes=(keys.path(self.home),) if self.home and self._makes_home else (),
+            makes=() if self.absent or not self._makes_home else (keys.path(self._home),),
             locks=("passwd",),
         )
 
@@ -155,6 +155,11 @@ class User(Resource):
         return tuple((probe, {"name": self.name}) for probe in number)
 
     @property
+    def _home(self) -> str:
+        """Where the home of a new one is, as useradd has it unless the host says otherwise."""
+        return self.home or f"/home/{self.name}"
+
+    @property
     def _makes_home(self) -> bool:
         """As useradd does by itself: not for system accounts."""
         return not self.system if self.create_home is None else self.create_home
@@ -181,7 +186,7 @@ class User(Resource):
         if "group" not in values:
             effects.append((self._own_group, chosen))
         if self._makes_home:
-            effects.append((probes.Stat(self.home or f"/home/{self.name}"), chosen))
+            effects.append((probes.Stat(self._home), chosen))
         return ops.Run(argv, effects=tuple(effects))
 
     def _remove(self, found: Mapping[str, Any]) -> Op:

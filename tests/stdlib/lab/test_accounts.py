@@ -2,7 +2,7 @@
 
 import pytest
 
-from cfgdsl_stdlib import Group, User
+from cfgdsl_stdlib import Directory, File, Group, User
 from tests.stdlib.lab.bench import Bench
 
 pytestmark = pytest.mark.lab
@@ -177,3 +177,23 @@ def test_a_number_that_somebody_else_has_fails_with_the_reason(bench: Bench) -> 
 @pytest.mark.parametrize("name", ["", "-x", "a:b", "1000", "a" * 33, "+nis"])
 def test_bad_names_are_refused_at_the_declaration(bench: Bench, name: str) -> None:
     assert bench.refused(lambda: User(name))
+
+
+def test_what_is_in_a_home_comes_with_its_user_in_one_go(bench: Bench) -> None:
+    def declare() -> None:
+        File("/home/dweller/.profile", content="umask 022\n", owner="dweller", mode=0o600)
+        Directory("/home/dweller/.ssh", mode=0o700)
+        User("dweller")
+        File("/srv/den/notes", content="x\n")
+        User("hermit", home="/srv/den")
+
+    assert set(bench.apply(declare)) == {
+        "user:dweller",
+        "user:hermit",
+        "file:/home/dweller/.profile",
+        "directory:/home/dweller/.ssh",
+        "file:/srv/den/notes",
+    }
+    assert bench.stat("/home/dweller/.profile") == "600 dweller dweller regular file"
+    assert bench.stat("/srv/den", "%U") == "hermit"
+    assert bench.exists("/srv/den/.profile")
