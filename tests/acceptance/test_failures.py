@@ -16,12 +16,16 @@ pytestmark = pytest.mark.lab
 NOWHERE = "Host('nowhere', address='127.0.0.1', port=1, user='root')"
 
 
+@pytest.fixture(scope="module")
+def three(lab: Lab) -> list[LabHost]:
+    return lab.hosts(3)
+
+
 @pytest.fixture
-def hosts(lab: Lab) -> list[LabHost]:
-    found = lab.hosts(3, pristine=False)
-    for host in found:
+def hosts(three: list[LabHost]) -> list[LabHost]:
+    for host in three:
         host.run(["sh", "-c", "rm -rf /srv/*"])
-    return found
+    return three
 
 
 def only_on(host: LabHost, line: str) -> str:
