@@ -124,8 +124,7 @@ class HostKeys:
             f"It shows {kind} {fingerprint(blob)}. No line for {self.name} is in "
             f"{', '.join(map(str, self.files)) or 'any known_hosts file'}.",
             f"Compare the fingerprint with the host's own, then: "
-            f"{shlex.join(['echo', line])} >> {shlex.quote(str(file))} "
-            "(or, once, --accept-new-host-keys)",
+            f"{shlex.join(['echo', line])} >> {shlex.quote(str(file))}",
         )
 
     def accept(self, kind: str, blob: bytes, file: Path) -> str:
