@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.lab import Lab, LabUnavailableError
 
@@ -48,3 +49,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     ]
     if reasons:
         terminalreporter.write_line(f"{len(reasons)} {reasons[0]}", yellow=True, bold=True)
+
+
+# A busy machine is no failure: slow generation and slow examples are not what is tested.
+settings.register_profile(
+    "project", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+)
+settings.load_profile("project")
