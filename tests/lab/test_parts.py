@@ -110,13 +110,17 @@ def test_lease_of_a_dead_process_is_free(tmp_path: Path) -> None:
 
 
 def test_only_the_very_process_is_killed() -> None:
-    with subprocess.Popen(["sleep", "60"]) as child:
+    # It says when it runs: right after exec its command line reads as empty.
+    argv = ["sh", "-c", "echo up; read never"]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == b"up\n"
         process = ProcessId.of(child.pid)
         assert process is not None
         earlier = ProcessId(number=process.number, started=process.started - 1)
         earlier.kill()
         assert process.is_running()
-        assert process.command_line() == ["sleep", "60"]
+        assert process.command_line() == argv
         process.kill()
         assert process.wait(timeout=5)
     assert ProcessId.of(child.pid) is None
