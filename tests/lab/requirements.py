@@ -3,9 +3,13 @@
 A test that needs the lab and cannot have it must say what is missing, never pass by silence.
 """
 
+import fcntl
 import os
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 from tests.lab.commands import LabCommandError, run
 
@@ -20,6 +24,10 @@ TOOL_PACKAGES = {
     "setsid": "util-linux",
     "mount": "mount",
 }
+
+
+# apt-get waits for no one who updates its lists, and test processes come side by side.
+INSTALL_LOCK = Path("/run/lock/cfgdsl-lab-install")
 
 
 class LabUnavailableError(RuntimeError):
@@ -42,8 +50,14 @@ def missing_requirements() -> list[str]:
 
 def install_tools() -> None:
     """Bring the missing tools with apt, as a fresh CI machine needs it."""
-    tools = _missing_tools()
-    if not tools:
+    if not _missing_tools():
+        return
+    with _alone():
+        _install(_missing_tools())
+
+
+def _install(tools: list[str]) -> None:
+    if not tools:  # another process has brought them meanwhile
         return
     packages = sorted({TOOL_PACKAGES[tool] for tool in tools} | {"debian-archive-keyring"})
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
@@ -61,6 +75,13 @@ def require() -> None:
     if missing:
         raise LabUnavailableError("the lab cannot run here; missing: " + "; ".join(missing))
     install_tools()
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    with INSTALL_LOCK.open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _missing_tools() -> list[str]:

@@ -4,6 +4,8 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -140,6 +142,32 @@ def test_without_apt_missing_tools_are_named(monkeypatch: pytest.MonkeyPatch) ->
     assert "systemd-nspawn (package systemd-container)" in missing
     monkeypatch.setattr(shutil, "which", lambda tool: tool == "apt-get" or None)
     assert requirements.missing_requirements() == []
+
+
+def test_processes_side_by_side_install_the_tools_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """apt-get fails where another one updates the lists, so one installs while the others wait."""
+    installed, commands = threading.Event(), []
+
+    def run(argv: list[str], **_: object) -> str:
+        commands.append(argv[1])
+        time.sleep(0.05)
+        if argv[1] == "install":
+            installed.set()
+        return ""
+
+    monkeypatch.setattr(requirements, "INSTALL_LOCK", tmp_path / "lock")
+    monkeypatch.setattr(requirements, "run", run)
+    monkeypatch.setattr(
+        requirements, "_missing_tools", lambda: [] if installed.is_set() else ["debootstrap"]
+    )
+    threads = [threading.Thread(target=requirements.install_tools) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert commands == ["update", "install"]
 
 
 def test_lab_tests_that_cannot_run_say_so_at_the_end() -> None:
