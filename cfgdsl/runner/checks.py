@@ -5,11 +5,22 @@ Everything that comes over the wire passes here before anything else looks at it
 
 from __future__ import annotations
 
-from .wire import DECISION, OPS, OUTCOMES, PROBES, STEP, WireError
+from .wire import (
+    DECISION,
+    DROP,
+    NOTE,
+    OPS,
+    OUTCOMES,
+    OWN,
+    PROBES,
+    RECORD,
+    STEP,
+    WireError,
+)  # fmt: skip
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
 
@@ -130,6 +141,34 @@ def _is_steps(value: object) -> bool:
     return True
 
 
+def _is(name: str, spec: Sequence[str]) -> Callable[[object], bool]:
+    """An object of these fields."""
+
+    def fits(value: object) -> bool:
+        if not isinstance(value, dict):
+            return False
+        check({name: spec}, name, value)
+        return True
+
+    return fits
+
+
+def _is_object(value: object) -> bool:
+    return isinstance(value, dict)
+
+
+def _is_names(value: object) -> bool:
+    return isinstance(value, dict) and all(_is_text(k) and _is_text(v) for k, v in value.items())
+
+
+def _is_notes(value: object) -> bool:
+    return isinstance(value, dict) and all(map(_is("note", NOTE), value.values()))
+
+
+def _is_declared(value: object) -> bool:
+    return isinstance(value, list) and all(_is_texts(pair) and len(pair) == 2 for pair in value)
+
+
 def _is_contents(value: object) -> bool:
     return isinstance(value, list) and all(
         isinstance(entry, list) and len(entry) == 2 and _is_sha256(entry[0]) and _is_count(entry[1])
@@ -139,18 +178,22 @@ def _is_contents(value: object) -> bool:
 
 # What a field may hold, wherever it occurs. A field's name means the same thing everywhere.
 _FIELDS = {
-    "absent": _is_text, "after": _is_texts, "always": _is_flag, "argv": _is_argv,
-    "before": _is_text, "causes": _is_texts, "contents": _is_contents, "cwd": _is_path,
-    "database": ("user", "group").__contains__,
-    "detail": lambda value: isinstance(value, dict), "done": OUTCOMES.__contains__,
-    "env": _is_environment, "fields": _is_texts, "follow": _is_flag, "group": _is_text,
-    "id": _is_text, "item": _is_text, "items": _is_texts, "key": _is_text, "locks": _is_texts,
-    "mode": _is_mode, "name": _is_text, "ok": _is_codes, "ops": _is_ops, "owner": _is_text,
-    "number": _is_count, "parents": _is_flag, "path": _is_path, "probes": _is_probes,
-    "project": _is_text,
-    "recursive": _is_flag, "refresh": _is_flag, "retries": _is_count, "run": _is_text,
-    "separator": _is_text, "sha256": _is_sha256, "size": _is_count, "split": _is_text,
-    "stdin": lambda value: isinstance(value, str), "steps": _is_steps, "timeout": _is_seconds,
-    "to": _is_text, "unless": _is_text, "up_to": _is_count, "user": _is_text,
-    "validate": _is_argv, "want": _is_text, "when": _is_probe,
+    "absent": _is_text, "adopt": _is_notes, "after": _is_texts, "always": _is_flag,
+    "applied": _is_text, "argv": _is_argv, "before": _is_text, "by": _is_names, "causes": _is_texts,
+    "contents": _is_contents, "cwd": _is_path, "database": ("user", "group").__contains__,
+    "debt": _is_flag, "declared": _is_declared, "detail": lambda value: isinstance(value, dict),
+    "done": OUTCOMES.__contains__, "drop": _is("drop", DROP), "dropping": _is_text,
+    "env": _is_environment, "fields": _is_texts, "follow": _is_flag, "forget": _is_texts,
+    "gone": _is_flag, "group": _is_text, "id": _is_text, "item": _is_text, "items": _is_texts,
+    "key": _is_text, "locks": _is_texts, "mode": _is_mode, "name": _is_text, "number": _is_count,
+    "ok": _is_codes, "on_drop": _is_text, "ops": _is_ops, "origin": _is_object,
+    "own": _is("own", OWN), "owner": _is_text, "parents": _is_flag, "path": _is_path,
+    "private": _is_flag, "probes": _is_probes, "project": _is_text, "protect": _is_flag,
+    "reads": _is_texts, "record": _is("record", RECORD), "recursive": _is_flag, "refresh": _is_flag,
+    "release": _is_flag, "rename": _is_names, "retries": _is_count, "run": _is_text,
+    "separator": _is_text, "sha256": _is_sha256, "since": _is_text, "size": _is_count,
+    "split": _is_text, "stdin": lambda value: isinstance(value, str), "steps": _is_steps,
+    "timeout": _is_seconds, "to": _is_text, "unless": _is_text, "up_to": _is_count,
+    "user": _is_text, "validate": _is_argv, "values": _is_object, "want": _is_text,
+    "was": _is_object, "when": _is_probe, "writes": _is_texts,
 }  # fmt: skip

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .channel import Channel
+    from .keeper import Keeper
     from .ops import Workshop
     from .schedule import Schedule, Step
-    from .state import Journal
 
 LINGER = 900.0
 """Seconds that a command in hand may still take when the controller is gone."""
@@ -39,12 +39,13 @@ class Execution:
     """One `execute` message on its way to an outcome for every step."""
 
     def __init__(
-        self, schedule: Schedule, channel: Channel, shop: Workshop, journal: Journal
+        self, schedule: Schedule, channel: Channel, shop: Workshop, keeper: Keeper
     ) -> None:
         self._schedule = schedule
         self._channel = channel
         self._sync = shop.sync
-        self._journal = journal
+        self._keeper = keeper
+        schedule.owed = keeper.record.debts
         self._pool = Pool(shop.accounts)
         self._mood = GO_ON
         self._linger: float | None = None
@@ -96,7 +97,7 @@ class Execution:
     def _wait(self) -> None:
         """Say what happened, then wait for a command, the controller, a signal or a retry."""
         try:
-            self._journal.flush()
+            self._keeper.flush()
         except OSError:  # outcomes that are lost are found again by probing
             pass
         self._channel.flush()
@@ -153,13 +154,14 @@ class Execution:
             return  # it was stopped meanwhile
         step = self._schedule.steps[step_id]
         if decision.get("done"):
+            step.note(decision)
             self._finish(step, decision["done"], decision.get("detail"))
         elif decision.get("ops") is None:
             raise WireError("step %r: neither ops nor an outcome" % step_id)
         elif self._mood != GO_ON:
             self._finish(step, "unproven", {"error": "stopped before its next ops"})
         else:
-            step.decide(decision["ops"], decision.get("want"))
+            step.decide(decision)
             self._schedule.again(step)
 
     def _calm_down(self, mood: int) -> None:
@@ -198,6 +200,8 @@ class Execution:
         as_wanted = found == step.want and not step.always and not step.refresh
         if as_wanted:
             self._finish(step, "changed" if step.tries else "unneeded")
+        elif step.refresh and not step.tries and self._keeper.is_paid(step, answers):
+            self._finish(step, "unneeded")
         elif self._mood != GO_ON:
             self._finish(step, "stopped")
         elif step.ops is None:
@@ -214,7 +218,7 @@ class Execution:
             return
         steps = [step for group in groups for step in group]
         try:
-            self._journal.intend([step.name for step in steps])
+            self._keeper.intend(steps, self._schedule)
         except OSError as error:
             for step in steps:
                 self._finish(step, "failed", {"error": "the journal: %s" % error.strerror})
@@ -299,8 +303,7 @@ class Execution:
             self._tell(
                 "done", ended, outcome=ended.outcome, seconds=round(seconds, 3), detail=about or {}
             )
-            if ended.outcome != "unneeded":
-                self._journal.outcome(ended.name, ended.outcome or "")
+            self._keeper.ended(ended, ended.outcome or "")
 
     def _tell(self, event: str, step: Step, **fields: Any) -> None:
         self._channel.send({"is": "event", "event": event, "step": step.id, **fields})

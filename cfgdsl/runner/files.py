@@ -82,6 +82,13 @@ def read_answer(
         return None if error.errno in _ABSENT else {"error": explain(error, path)}
 
 
+def digest_of(fd: int) -> str:
+    """The SHA-256 (hex) of an open file, from its beginning; afterwards it is read to its end."""
+    os.lseek(fd, 0, os.SEEK_SET)
+    found: str = _digest(fd, os.fstat(fd).st_size, None, 0)["sha256"]
+    return found
+
+
 def _digest(fd: int, expected: int, unless: str | None, up_to: int) -> dict[str, Any]:
     hasher = sha256_large() if expected > _PIECE else sha256()
     start, size = bytearray(), 0

@@ -11,13 +11,15 @@ from .channel import Channel
 from .checks import check
 from .contents import Contents
 from .execute import Execution
+from .keeper import Keeper
 from .lean import signal
 from .ops import Workshop
 from .paths import Root
 from .pool import Pool
 from .probes import Inquiry
 from .schedule import Schedule
-from .state import Journal, StateError, open_state
+from .state import StateError
+from .survey import Survey, history
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -97,12 +99,24 @@ class Runner:
         if message["do"] == "facts":
             self._channel.send({"is": "facts", "facts": morefacts.costly()})
         elif message["do"] == "probe":
-            self._channel.send({"is": "answers", "answers": self._probe(message["probes"])})
+            self._channel.send({"is": "answers", **self._answers(message)})
         elif message["do"] == "execute":
             self._execute(message)
+        elif message["do"] == "history":
+            told = history(self._root, message.get("project"), message.get("run"))
+            self._channel.send({"is": "history", **told})
         elif message["do"] == "resolve":
             raise wire.WireError("nothing is being executed")
         # `stop`: everything has ended already
+
+    def _answers(self, message: dict[str, Any]) -> dict[str, Any]:
+        probes, record = message["probes"], message.get("record")
+        if record is None:
+            return {"answers": self._probe(probes)}
+        survey = Survey(self._root, record.get("project"), record["declared"])
+        answers = self._probe(probes + survey.probes)
+        told = survey.answer(answers[len(probes) :])
+        return {"answers": answers[: len(probes)], "record": told}
 
     def _probe(self, probes: list[dict[str, Any]]) -> list[Any]:
         with Pool(self._accounts) as pool:
@@ -116,32 +130,21 @@ class Runner:
 
     def _execute(self, message: dict[str, Any]) -> None:
         schedule = Schedule(message["steps"])
-        folder = open_state(self._root, message.get("project"))
-        try:
-            journal = Journal(folder, message["run"])
-            try:
-                journal.note("begin")
-                self._with_contents(message, folder, schedule, journal)
-                journal.note("end")
-            finally:
-                journal.close()
-        finally:
-            os.close(folder)
+        with Keeper(self._root, message) as keeper:
+            self._with_contents(message, schedule, keeper)
 
-    def _with_contents(
-        self, message: dict[str, Any], folder: int, schedule: Schedule, journal: Journal
-    ) -> None:
+    def _with_contents(self, message: dict[str, Any], schedule: Schedule, keeper: Keeper) -> None:
         """Receive what is announced, then execute."""
         try:
-            journal.flush()
-            contents = Contents(message.get("contents") or [], folder)
+            keeper.flush()
+            contents = Contents(message.get("contents") or [], keeper.folder)
         except OSError as error:
             raise StateError("cannot keep the record: %s" % error.strerror) from None
         try:
             stopped = self._receive(contents)
             if not self._channel.ended:
-                shop = Workshop(self._root, self._accounts, contents)
-                Execution(schedule, self._channel, shop, journal).run(stopped)
+                shop = Workshop(self._root, self._accounts, contents, keeper.backups)
+                Execution(schedule, self._channel, shop, keeper).run(stopped)
                 self._channel.send({"is": "finished"})
         finally:
             contents.close()

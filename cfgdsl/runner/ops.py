@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .accounts import Accounts
+    from .backups import Backups
     from .contents import Contents
     from .paths import Root
     from .pool import Running
@@ -45,10 +46,13 @@ class OpError(Exception):
 class Workshop:
     """What ops work with."""
 
-    def __init__(self, root: Root, accounts: Accounts, contents: Contents) -> None:
+    def __init__(
+        self, root: Root, accounts: Accounts, contents: Contents, backups: Backups
+    ) -> None:
         self.root = root
         self.accounts = accounts
         self.contents = contents
+        self.backups = backups
         self._changed: dict[tuple[int, int], int] = {}
 
     def changed_folder(self, place: Place) -> None:
@@ -86,7 +90,9 @@ def perform(op: Op, shop: Workshop) -> Work:
 
 def _put(op: Op, shop: Workshop) -> Work:
     path = op["path"]
-    if op["sha256"] not in shop.contents:
+    sha256 = op["sha256"]
+    source = shop.contents if sha256 in shop.contents else shop.backups
+    if sha256 not in source:
         raise OpError("its content was not sent: %s" % path)
     with shop.root.locate(path, bool(op.get("follow"))) as place:
         old = place.find()
@@ -101,7 +107,7 @@ def _put(op: Op, shop: Workshop) -> Work:
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
         fd = os.open(temp, flags, 0o600, dir_fd=place.fd)
         try:
-            shop.contents.write_to(op["sha256"], fd)
+            source.write_to(sha256, fd)
             _set(fd, os.fstat(fd), uid, gid, mode)
             # Starts writing to disk. Many files that are under way together cost hardly more than
             # one; fsync for each as it comes costs ten times as much.
@@ -110,6 +116,8 @@ def _put(op: Op, shop: Workshop) -> Work:
                 yield from _validate(op["validate"], place, temp, shop)
             yield None
             os.fsync(fd)
+            if kept is not None and not op.get("private"):
+                shop.backups.keep(place)
             os.rename(temp, place.name, src_dir_fd=place.fd, dst_dir_fd=place.fd)
         except BaseException:  # GeneratorExit too: the run was stopped
             os.unlink(temp, dir_fd=place.fd)
@@ -193,6 +201,8 @@ def _remove(op: Op, shop: Workshop) -> Work:
         if place.name == ".":
             raise OpError("the root cannot be removed: %s" % op["path"])
         if not stat.S_ISDIR(old.st_mode):
+            if stat.S_ISREG(old.st_mode) and not op.get("private"):
+                shop.backups.keep(place)
             os.unlink(place.name, dir_fd=place.fd)
         elif op.get("recursive"):
             remove_tree(place)

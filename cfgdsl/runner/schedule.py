@@ -9,7 +9,7 @@ from .wire import WireError, canonical
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Iterator, Sequence
     from typing import Any
 
 WELL = ("changed", "unneeded")
@@ -33,6 +33,12 @@ class Step:
         self.timeout: float | None = spec.get("timeout")
         self.refresh = bool(spec.get("refresh"))
         self.always = bool(spec.get("always"))
+        self.debt = bool(spec.get("debt"))
+        self.since: str | None = spec.get("since")
+        self.release = bool(spec.get("release"))
+        self.own: dict[str, Any] | None = spec.get("own")
+        self.was: dict[str, Any] | None = spec.get("was")
+        self.applied: str | None = spec.get("applied")
         self.outcome: str | None = None
         self.because: str | None = None
         """The failed step that this one would have needed."""
@@ -56,9 +62,16 @@ class Step:
         op = {name: value for name, value in self.ops[0].items() if name != "items"}
         return canonical([op, self.locks, self.timeout, self.retries])
 
-    def decide(self, ops: list[dict[str, Any]], want: str | None) -> None:
+    def decide(self, decision: dict[str, Any]) -> None:
         """The controller has decided, on the ground of what was found last."""
-        self.ops, self.want, self.before = ops, want, self.found
+        self.ops, self.want, self.before = decision["ops"], decision.get("want"), self.found
+        self.note(decision)
+
+    def note(self, decision: dict[str, Any]) -> None:
+        """What the record will say of it."""
+        self.own = decision.get("own", self.own)
+        self.was = decision.get("was", self.was)
+        self.applied = decision.get("applied", self.applied)
 
 
 def _runs_command(probe: dict[str, Any]) -> bool:
@@ -72,6 +85,8 @@ class Schedule:
     def __init__(self, specs: Sequence[dict[str, Any]]) -> None:
         steps = [Step(index, spec) for index, spec in enumerate(specs)]
         self.steps = {step.id: step for step in steps}
+        self.owed: Container[str] = ()
+        """Names of the refreshes that an earlier run still owes."""
         if len(self.steps) < len(steps):
             raise WireError("two steps have one id")
         self.unfinished = len(steps)
@@ -100,6 +115,10 @@ class Schedule:
         if len(free) < len(self.steps):
             stuck = [name for name, count in waits.items() if count]
             raise WireError("steps wait for each other: %s" % ", ".join(stuck[:10]))
+
+    def refreshes_after(self, step: Step) -> Iterator[Step]:
+        """The refreshes that are owed once `step` has changed something."""
+        return (each for each in self._next[step.id] if each.debt and step.id in each.causes)
 
     def take(self) -> list[list[Step]]:
         """What can start now, as groups that one command can do; their locks are held from now."""
@@ -164,7 +183,7 @@ class Schedule:
         follower.due = follower.due or (step.outcome == "changed" and step.id in follower.causes)
         if follower.waits or follower.outcome is not None:
             return None
-        if not follower.due:
+        if not (follower.due or follower.name in self.owed):
             return "unneeded"
         self._ready.append(follower)
         return None

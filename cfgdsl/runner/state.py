@@ -1,22 +1,16 @@
-"""What the runner keeps on the host: the journal, in a folder that only its owner can enter.
-
-The journal is append-only JSON lines, without contents or secrets: what was about to be done, and
-how it ended. An intent is on the disk before the first change it speaks of.
-"""
+"""Where the runner keeps its record on the host: a folder of each project, for its owner alone."""
 
 from __future__ import annotations
 
 import errno
 import os
 import stat
-import time
 
 from .paths import Root, explain
-from .wire import canonical
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from collections.abc import Iterator
 
 _NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")
 
@@ -27,15 +21,7 @@ class StateError(Exception):
 
 def open_state(root: Root, project: str | None) -> int:
     """The project's own folder on this host, open; created when needed."""
-    name = project or "unnamed"
-    if len(name) > 64 or not set(name) <= _NAME or name.startswith((".", "-")):
-        raise StateError("not a project's name: %.80r" % name)
-    if root.whole and os.geteuid() != 0:
-        base = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
-    else:
-        base = "/var/lib"
-    if not base.startswith("/"):
-        raise StateError("no folder to keep the record in: %r" % base)
+    name, base = _folder_name(project), _base(root)
     path = ""
     try:
         root.make()
@@ -51,6 +37,74 @@ def open_state(root: Root, project: str | None) -> int:
     except OSError as error:
         raise StateError("cannot keep the record: " + explain(error, path)) from None
     return folder
+
+
+def find_state(root: Root, project: str | None) -> int | None:
+    """The project's own folder, open; None when there is none: a look makes nothing."""
+    name, base = _folder_name(project), _base(root)
+    try:
+        for path in (base + "/cfgdsl", base + "/cfgdsl/" + name):
+            folder = _enter(root, path)
+            if not path.endswith("/" + name):
+                os.close(folder)
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR):
+            return None
+        raise StateError("cannot read the record: " + explain(error, path)) from None
+    return folder
+
+
+def other_projects(root: Root, project: str | None) -> Iterator[tuple[str, int]]:
+    """The name and the open folder of each other project that has a record here."""
+    base = _base(root) + "/cfgdsl"
+    try:
+        with root.locate(base, follow=True) as place:
+            fd = os.open(place.name, os.O_RDONLY | os.O_DIRECTORY, dir_fd=place.fd)
+        try:
+            names = sorted(os.listdir(fd))
+        finally:
+            os.close(fd)
+    except OSError:
+        return
+    for name in names:
+        if name == _folder_name(project) or not _is_name(name):
+            continue
+        try:
+            folder = find_state(root, name)
+        except StateError:  # another's problem
+            continue
+        if folder is not None:
+            yield name, folder
+            os.close(folder)
+
+
+def lock_path(root: Root) -> str:
+    """The file whose lock says that a run changes this host; where it can be, gone with a boot."""
+    if root.whole and os.geteuid() == 0 and os.path.isdir("/run/lock"):
+        return "/run/lock/cfgdsl"
+    return _base(root) + "/cfgdsl/.lock"
+
+
+def _is_name(name: str) -> bool:
+    return 0 < len(name) <= 64 and set(name) <= _NAME and not name.startswith((".", "-"))
+
+
+def _folder_name(project: str | None) -> str:
+    """A configuration without a name has a record too, for what it owes; it owns nothing."""
+    if project is None:
+        return ".unnamed"
+    if not _is_name(project):
+        raise StateError("not a project's name: %.80r" % project)
+    return project
+
+
+def _base(root: Root) -> str:
+    base = "/var/lib"
+    if root.whole and os.geteuid() != 0:
+        base = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
+    if not base.startswith("/"):
+        raise StateError("no folder to keep the record in: %r" % base)
+    return base
 
 
 def _make(root: Root, path: str, mode: int) -> None:
@@ -72,61 +126,3 @@ def _enter(root: Root, path: str) -> int:
     os.close(folder)
     mode = stat.S_IMODE(status.st_mode)
     raise StateError("others may enter %s (owner %d, mode %04o)" % (path, status.st_uid, mode))
-
-
-class Journal:
-    """Appends to the journal in an open folder."""
-
-    def __init__(self, folder: int, run: str) -> None:
-        self._run = run
-        self._unwritten: list[str] = []
-        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK
-        try:
-            self._fd = os.open("journal", flags, 0o600, dir_fd=folder)
-        except OSError as error:
-            raise StateError("cannot keep the record: " + explain(error, "journal")) from None
-        status = os.fstat(self._fd)
-        if not stat.S_ISREG(status.st_mode) or status.st_mode & 0o077:
-            raise StateError("the journal is not a file of its owner alone")
-        end = status.st_size
-        # A crash may have left half a line.
-        self._torn = end > 0 and os.pread(self._fd, 1, end - 1) != b"\n"
-
-    def intend(self, names: list[str]) -> None:
-        """Make durable that these steps are about to change something; OSError when it is not."""
-        self._note({"intent": names})
-        self.flush()
-
-    def outcome(self, name: str, outcome: str) -> None:
-        """Note how a step ended; durable with the next `intend` or `flush`."""
-        self._note({"step": name, "outcome": outcome})
-
-    def note(self, event: str) -> None:
-        """Note that the run began or ended."""
-        self._note({"event": event, "pid": os.getpid()})
-
-    def _note(self, entry: dict[str, Any]) -> None:
-        self._unwritten.append(
-            canonical({"run": self._run, "time": round(time.time(), 3), **entry})
-        )
-
-    def flush(self) -> None:
-        """Make durable what was noted; OSError when that fails."""
-        if not self._unwritten:
-            return
-        text = "\n" * self._torn + "\n".join(self._unwritten) + "\n"
-        self._unwritten.clear()
-        data = text.encode()
-        self._torn = True
-        if os.write(self._fd, data) < len(data):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        self._torn = False
-        os.fsync(self._fd)
-
-    def close(self) -> None:
-        """Write what is left, if that is possible, and close."""
-        try:
-            self.flush()
-        except OSError:  # what is lost here is found again by probing
-            pass
-        os.close(self._fd)

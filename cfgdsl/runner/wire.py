@@ -10,9 +10,13 @@ Frames
 
 Messages, controller to runner
     ``{"do": "facts"}``: the facts that cost something (the cheap ones come with the greeting).
-    ``{"do": "probe", "probes": [...]}``: answers to all probes, in order.
+    ``{"do": "probe", "probes": [...], "record": {"project": NAME, "declared": [[NAME, DIGEST]]}}``:
+    answers to all probes, in order; with `record`, what the record of a project says too.
     ``{"do": "execute", "run": ID, "project": NAME, "steps": [...], "contents": [[sha256, size]]}``:
-    followed by the ``B`` frames of the contents; execution starts when all have arrived.
+    followed by the ``B`` frames of the contents; execution starts when all have arrived. For the
+    record: `by` (who runs this), `adopt` (what is managed from now on without a change, by name:
+    own and applied, as in steps), `forget` (names), `rename` (old names to new ones).
+    ``{"do": "history", "project": NAME, "run": ID}``: the runs of a project, and what one noted.
     ``{"do": "resolve", "steps": {ID: {"ops": [...], "want": D}, ID: {"done": OUTCOME, ...}}}``:
     the controller's decision on steps that the runner has reported as ``observed``.
     ``{"do": "stop"}``: start no further step, let what runs end (a second one kills it).
@@ -20,7 +24,8 @@ Messages, controller to runner
 
 Messages, runner to controller
     ``{"is": "ready", "protocol": 1, "facts": {...}}``: the greeting, after the loader's marker.
-    ``{"is": "facts", "facts": {...}}``, ``{"is": "answers", "answers": [...]}``.
+    ``{"is": "facts", "facts": {...}}``, ``{"is": "answers", "answers": [...], "record": {...}}``,
+    ``{"is": "history", "runs": {...}, "entries": [...]}``.
     ``{"is": "event", ...}``: see `EVENTS`; many may come in a row.
     ``{"is": "finished"}``: every step of an ``execute`` has an outcome.
     ``{"is": "refused", "why": TEXT}``: the message cannot be carried out; nothing was changed.
@@ -86,15 +91,26 @@ PROBES = {
 # What each op does to the host, and its fields.
 OPS = {
     # Replace or create a regular file atomically, with its final owner and mode from its first
-    # byte. None: keep what the replaced file has (new: 0644 and the runner's user).
+    # byte. None: keep what the replaced file has (new: 0644 and the runner's user). `private`: no
+    # copy is kept of what it replaces. A content that is not sent may be one of these copies.
     # `validate`: argv, "%s" in it stands for the temp file; its failure leaves all as it was.
-    "put": ("path", "sha256", "size", "mode?", "owner?", "group?", "validate?", "follow?"),
+    "put": (
+        "path",
+        "sha256",
+        "size",
+        "mode?",
+        "owner?",
+        "group?",
+        "validate?",
+        "follow?",
+        "private?",
+    ),
     "mkdir": ("path", "mode?", "owner?", "group?", "parents?"),
     # A symbolic link, replacing an existing link atomically; anything else in its place: refused.
     "link": ("path", "to", "owner?", "group?"),
     "set_attrs": ("path", "mode?", "owner?", "group?", "follow?"),
     # Delete; a directory with content only when `recursive` (links in it go, and stay unfollowed).
-    "remove": ("path", "recursive?"),
+    "remove": ("path", "recursive?", "private?"),
     # Run argv + items. Ops alike but for `items` that are ready together run as one command.
     # `ok`: exit codes of success (default [0]). `stdin`: text. `user`: drop privilege first.
     "run": ("argv", "items?", "cwd?", "env?", "user?", "stdin?", "timeout?", "ok?"),
@@ -108,10 +124,17 @@ OPS = {
 # `always`: the ops run even when `want` already holds.
 # `causes`: ids of steps; this one is due only if at least one of them ended `changed` (a restart on
 # change); when none did, it is `unneeded` without a probe. Causes are waited for like `after`.
+# For the record: `own` says what the resource behind the step is (kept as it is; only its `gone`,
+# declared absent, and `drop`, how to take it away, mean something here), `was` how it was before
+# the ops (None: not there), `applied` is a digest of what is applied. `release`: it is owned no
+# longer once this ended well. `debt`: a refresh that is owed, also to later runs, from before one
+# of its causes changes until it ended well; `since` names a field in the answer to its first probe:
+# microseconds of the monotonic clock since when what it refreshes runs. Started after the last
+# cause took effect, nothing is owed any more.
 STEP = (
     "id", "name", "probes", "ops?",
     "after?", "causes?", "locks?", "before?", "want?", "retries?", "timeout?", "refresh?",
-    "always?",
+    "always?", "own?", "was?", "applied?", "release?", "debt?", "since?",
 )  # fmt: skip
 
 # Events: {"is": "event", "event": KIND, "step": ID, ...}
@@ -135,8 +158,18 @@ OUTCOMES = (
 # What each message from the controller holds, next to "do".
 MESSAGES = {
     "facts": (),
-    "probe": ("probes",),
-    "execute": ("run", "steps", "project?", "contents?"),
+    "probe": ("probes", "record?"),
+    "execute": (
+        "run",
+        "steps",
+        "project?",
+        "contents?",
+        "by?",
+        "adopt?",
+        "forget?",
+        "rename?",
+    ),
+    "history": ("project?", "run?"),
     "resolve": ("steps",),
     "stop": (),
     "bye": (),
@@ -144,7 +177,14 @@ MESSAGES = {
 
 
 # The controller's decision on one step, in `resolve`: what to do, or how it ended.
-DECISION = ("ops?", "want?", "done?", "detail?")
+DECISION = ("ops?", "want?", "done?", "detail?", "own?", "was?", "applied?")
+
+# What of a record is asked for with probes, and what is noted in it without a step.
+RECORD = ("project?", "declared")
+NOTE = ("own", "applied")
+# `drop`: questions, ops that take the thing away, keys.
+OWN = ("drop", "kind?", "values?", "gone?", "protect?", "on_drop?", "dropping?", "origin?")
+DROP = ("probes", "ops", "writes", "reads?")
 
 
 class WireError(Exception):

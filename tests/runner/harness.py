@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cfgdsl.runner import loader, wire
+from cfgdsl.runner import journal, loader, wire
 
 Json = dict[str, Any]
 Event = dict[str, Any]
@@ -17,6 +17,15 @@ Event = dict[str, Any]
 
 def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
+
+
+def entries(folder: Path) -> list[Json]:
+    """What the journal in a record's folder says."""
+    fd = os.open(folder, os.O_RDONLY)
+    try:
+        return journal.read(fd)[0]
+    finally:
+        os.close(fd)
 
 
 def put(path: object, data: bytes, **fields: object) -> Json:

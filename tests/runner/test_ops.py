@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cfgdsl.runner.accounts import Accounts
+from cfgdsl.runner.backups import Backups
 from cfgdsl.runner.contents import Contents
 from cfgdsl.runner.ops import OpError, Workshop, perform
 from cfgdsl.runner.paths import Root
@@ -33,7 +34,8 @@ class Shop:
         folder.mkdir(exist_ok=True)
         self._folder = os.open(folder, os.O_RDONLY)
         self.contents = Contents([], self._folder)
-        self.shop = Workshop(Root(root), Accounts(), self.contents)
+        self.backups = Backups(self._folder)
+        self.shop = Workshop(Root(root), Accounts(), self.contents, self.backups)
 
     def have(self, *contents: bytes) -> None:
         self.contents = Contents([(sha256(c), len(c)) for c in contents], self._folder)
@@ -50,6 +52,7 @@ class Shop:
 
     def close(self) -> None:
         self.contents.close()
+        self.backups.close()
         os.close(self._folder)
 
 
