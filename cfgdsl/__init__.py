@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from cfgdsl.core.secret import Secret
     from cfgdsl.core.values import AbsPath, Argv, Env, FileContent, Mode, Name, Owner
     from cfgdsl.engine.ad_hoc import CommandResult
-    from cfgdsl.engine.declare import component, configure, project, template
+    from cfgdsl.engine.declare import component, configure, moved, project, template
     from cfgdsl.engine.events import Event
     from cfgdsl.engine.options import Options
     from cfgdsl.engine.project import Project, load
@@ -89,6 +89,7 @@ _HOME = {
     "field": "core.fields",
     "key": "core.fields",
     "load": "engine.project",
+    "moved": "engine.declare",
     "project": "engine.declare",
     "resource": "core.resource",
     "template": "engine.declare",
@@ -152,6 +153,7 @@ __all__ = [
     "key",
     "keys",
     "load",
+    "moved",
     "ops",
     "probes",
     "project",

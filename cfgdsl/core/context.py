@@ -10,6 +10,9 @@ class Collecting(Protocol):
     def add(self, resource: Any) -> None:
         """Take in one declared resource."""
 
+    def move(self, old: str, new: str) -> None:
+        """Note that a resource has a new identity."""
+
     def facts(self, host: Any) -> Any:
         """The facts of a host, fetched when first asked for."""
 

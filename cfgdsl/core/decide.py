@@ -22,6 +22,8 @@ class Decision:
 
     ops: tuple[Op, ...]
     want: str | None = attrs.field(repr=False)
+    before: Resource | None = None
+    """As it was found."""
 
 
 def digest_of(answers: Iterable[Answer]) -> str:
@@ -42,7 +44,7 @@ def decide(change: Change[Any], world: World, probes: Sequence[Probe]) -> Decisi
     for op in ops:
         world.apply(op)
     answers = [world.answer(probe) for probe in probes]
-    return Decision(ops, digest_of(answers) if all(map(is_known, answers)) else None)
+    return Decision(ops, digest_of(answers) if all(map(is_known, answers)) else None, change.before)
 
 
 def decide_open(

@@ -52,6 +52,8 @@ class Put(Op):
         """As the wire has it: the content by digest and size."""
         data = WireValue.to_json(self)
         data.pop("content")
+        if self.content.secret:
+            data["secret"] = True
         return {**data, "sha256": self.content.sha256, "size": self.content.size}
 
 
@@ -106,6 +108,8 @@ class SetAttrs(Op):
 class Remove(Op):
     """Delete a file, a link, an empty directory, or, when `recursive`, a tree.
 
+    `secret`: it held a secret, so no copy of it is kept.
+
     >>> Remove("/srv", recursive=True).to_json()
     {'kind': 'remove', 'path': '/srv', 'recursive': True}
     """
@@ -113,6 +117,7 @@ class Remove(Op):
     kind: ClassVar = "remove"
     path: str
     recursive: bool = False
+    secret: bool = False
 
 
 @wire_value
@@ -164,11 +169,11 @@ def from_json(data: Mapping[str, Any]) -> Op:
     A content comes back by its digest, without its bytes.
 
     >>> from_json({"kind": "remove", "path": "/etc/motd"})
-    Remove(path='/etc/motd', recursive=False)
+    Remove(path='/etc/motd', recursive=False, secret=False)
     """
     if data.get("kind") != Put.kind:
         return restore(data, KINDS)
-    fields = {name: value for name, value in data.items() if name not in _CONTENT}
+    fields = {name: value for name, value in data.items() if name not in {*_CONTENT, "secret"}}
     by_digest = all(name in data for name in _CONTENT)
     content = Content(*(data[name] for name in _CONTENT)) if by_digest else Content.hidden()
     return restore({**fields, "content": content}, KINDS)

@@ -7,13 +7,16 @@ import attrs
 
 from cfgdsl.core.decide import decide, digest_of
 from cfgdsl.core.diff import DELETE, UPDATE, Change
+from cfgdsl.core.dropped import Drops
 from cfgdsl.core.errors import Diagnostic, ImpossibleError
 from cfgdsl.core.footprint import Footprint
 from cfgdsl.core.graph import Graph, resolve, with_awaits
+from cfgdsl.core.ledger import Ledger
 from cfgdsl.core.order import in_rounds
 from cfgdsl.core.plan import HostPlan, Skip, Step, reason_for
 from cfgdsl.core.predict import Identity, World
 from cfgdsl.core.probes import Answer, Probe, Run, is_error, is_known
+from cfgdsl.core.record import HostRecord, Owed
 from cfgdsl.core.resource import Resource, is_absent, outputs_in
 from cfgdsl.core.tasks import TaskSteps
 from cfgdsl.core.view import View, foresee, look
@@ -29,6 +32,12 @@ class Request:
     """The identities in each component."""
     identity: Identity = attrs.field(factory=Identity)
     machine_id: str | None = None
+    record: HostRecord = attrs.field(factory=HostRecord)
+    """What the host's record says of all this."""
+    owns: bool = False
+    """Whether what is declared gets an owner: the configuration has a name."""
+    drops: Drops = attrs.field(factory=Drops)
+    """What becomes of what is no longer declared; its resources are in the graph."""
     selected: Callable[[Resource], bool] = lambda _: True
     """Which resources may change in this plan (`--tags`); others are left as they are."""
 
@@ -73,6 +82,7 @@ class _Planner:
         self.skipped: list[Skip] = []
         self.problems: list[Diagnostic] = []
         self.unchanged = 0
+        self.ledger = Ledger(request.record, request.drops, owns=request.owns)
         size = len(self.graph.resources)
         self.provided: list[frozenset[int]] = [frozenset()] * size
         """For each resource, the steps after which it is as declared."""
@@ -88,6 +98,7 @@ class _Planner:
         }
 
     def run(self) -> Planned:
+        self.problems += self.ledger.conflicts(self.request.host, self.graph)
         shares = [type(r).tasks is not Resource.tasks for r in self.graph.resources]
         for index in in_rounds(self.graph.order, self.predecessors, shares):
             self._visit(index)
@@ -99,6 +110,10 @@ class _Planner:
             unchanged=self.unchanged,
             skipped=tuple(self.skipped),
             problems=tuple(self.problems),
+            notes=self.ledger.notes(self.request.host),
+            adopt=self.ledger.adopt,
+            forget=self.ledger.forget(self.graph.position, {s.identity for s in self.steps}),
+            rename=self.ledger.rename,
         )
         return Planned(plan, self.resources)
 
@@ -125,7 +140,8 @@ class _Planner:
                 self._plan(index, resource, before, certain=holds is True)
         except ImpossibleError as error:
             self.broken[index] = True
-            self._problem(resource, error.summary, error.hint)
+            if not self.ledger.keep(resource, error.summary):
+                self._problem(resource, error.summary, error.hint)
 
     def _inherited(self, index: int) -> frozenset[int]:
         """The steps to wait for, and what its predecessors say of what can be known."""
@@ -186,10 +202,13 @@ class _Planner:
         if view.change.is_needed or not view.known:
             step = self._step(resource, view, before | first, certain=certain)
             self.own[index] = self.provided[index] = frozenset((step.id,))
+        else:
+            self.ledger.unchanged(resource)
         later = self.tasks.after(resource, view.change, before, self.provided[index])
         self.own[index] |= later
         self.provided[index] |= later
-        if not self.own[index]:
+        self.ledger.planned.add(resource.identity)
+        if not self.own[index] and resource.identity not in self.request.drops.actions:
             self.unchanged += 1
 
     def _step(
@@ -205,12 +224,19 @@ class _Planner:
             self._foresee(change, probes)
         if not certain and resource.only_if is not None:
             probes = tuple(dict.fromkeys((*probes, resource.only_if.probe)))
+        self.ledger.refuse_protected(resource, change)
+        dropped = self.request.drops.actions.get(resource.identity)
+        action = change.action if change.is_needed else DELETE if is_absent(resource) else UPDATE
+        reason = "hangs on what an earlier step brings"
+        if change.is_needed:
+            reason = reason_for(change.action, change.fields, resource.kind)
         return self.add_step(
             resource,
-            action=change.action if change.is_needed else DELETE if is_absent(resource) else UPDATE,
-            reason=reason_for(change.action, change.fields, resource.kind)
-            if change.is_needed
-            else "hangs on what an earlier step brings",
+            action=dropped or action,
+            reason="no longer declared" if dropped else reason,
+            corrective=self.ledger.is_corrective(resource),
+            record=self.ledger.note(resource, change) if closed else None,
+            release=dropped is not None,
             fields=change.fields,
             probes=probes,
             ops=ops,
@@ -252,6 +278,11 @@ class _Planner:
         self.resources[step.id] = resource
         self.tasks.note(step, resource)
         return step
+
+    @property
+    def owed(self) -> Mapping[str, Owed]:
+        """Refreshes that earlier runs owe, and nothing has paid since."""
+        return self.ledger.owed
 
     def footprint(self, resource: Resource) -> Footprint:
         """What `resource` reads and writes, as the graph has it."""

@@ -112,7 +112,7 @@ class Query(Probe):
     key: str | None = None
     fields: tuple[str, ...] = ()
     absent: str | None = None
-    """``KEY=VALUE``: a block with this pair counts as missing."""
+    """``KEY=VALUE|VALUE``: a block with one of these values counts as missing."""
     when: "Probe | None" = None
 
 

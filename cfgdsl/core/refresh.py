@@ -28,6 +28,9 @@ class Task:
     """One for the whole target, whoever asks."""
     first: bool = False
     """Before the step of the resource that asks; else after it."""
+    since: str | None = None
+    """Which field in the answer to the first proof says since when what it refreshes runs, in
+    microseconds of the monotonic clock: started after its last cause, it needs no refresh."""
     proof: tuple[Probe, ...] = ()
     """Probes whose answers must differ afterwards (a new invocation); empty: the exit status is
     proof."""

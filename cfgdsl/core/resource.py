@@ -137,6 +137,8 @@ class Resource(metaclass=ResourceType):
     kind: ClassVar[str] = ""
     creating: ClassVar[str] = "create"
     """The action of bringing one into being, as plans call it."""
+    dropping: ClassVar[Literal["delete", "forget"]] = "delete"
+    """What becomes of one that cfgdsl created when its declaration goes away."""
     after: Field[References, Any] = field(default=(), how=True, kw_only=True)
     """Resources, components or identities that must be applied before this one."""
     only_if: Field[Condition | None] = field(default=None, how=True, kw_only=True)
@@ -213,6 +215,17 @@ class Resource(metaclass=ResourceType):
     def tasks(self, change: Any) -> tuple[Task, ...]:  # noqa: ARG002
         """Steps shared with others or owed to changes of others: a reload, an index update."""
         return ()
+
+    def removal(self) -> Self | None:
+        """The declaration that takes it away, for when it is no longer declared; None: nothing can.
+
+        Its probes must all answer None once it is gone. Default: the same key, ``absent=True``.
+        """
+        cls = type(self)
+        if "absent" not in cls.fields_.by_name:
+            return None
+        unmanaged = {s.name: cls.fields_.defaults.get(s.name) for s in cls.fields_.state}
+        return self.observed(**{**unmanaged, "absent": True})
 
     def observed(self, **values: Any) -> Self:
         """This resource with fields as they were found: what `observe` returns."""

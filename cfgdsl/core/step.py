@@ -16,6 +16,22 @@ from cfgdsl.core.secret import redact
 
 
 @attrs.frozen(kw_only=True)
+class Note:
+    """What is noted of a resource in the record of its host."""
+
+    own: Mapping[str, Any]
+    """What it is, and how it can be taken away."""
+    applied: str
+    """A digest of what is declared of it."""
+    was: Mapping[str, Any] | None = None
+    """How it was before this change; None: not there."""
+
+    def to_wire(self) -> dict[str, Any]:
+        """As the runner takes it."""
+        return {"own": self.own, "applied": self.applied, "was": self.was}
+
+
+@attrs.frozen(kw_only=True)
 class Step:
     """One change as it will be executed.
 
@@ -62,6 +78,16 @@ class Step:
     always: bool = False
     """A command that runs each time; listed, but no change."""
     refresh: bool = False
+    debt: bool = False
+    """Whether it is owed, to later runs too, from before its first cause until it ended well."""
+    since: str | None = None
+    """The field in the answer to its first probe that says when what it refreshes was started."""
+    corrective: bool = False
+    """Whether the host drifted from what was applied last; else the declaration moved."""
+    record: Note | None = attrs.field(default=None, repr=False, eq=False)
+    """What the host's record will say of the resource; None for an open step and for tasks."""
+    release: bool = False
+    """Whether the resource is owned no longer afterwards."""
     origin: Origin
     component: str = ""
     tags: tuple[str, ...] = ()
@@ -103,6 +129,10 @@ class Step:
             "possible": self.possible,
             "always": self.always,
             "refresh": self.refresh,
+            "debt": self.debt,
+            "since": self.since,
+            "corrective": self.corrective,
+            "release": self.release,
             "origin": origin_to_json(self.origin),
             "component": self.component,
             "tags": list(self.tags),
@@ -177,6 +207,12 @@ class HostPlan:
     skipped: tuple[Skip, ...] = ()
     notes: tuple[Diagnostic, ...] = ()
     """What the user should know: unknown versions, commands that may change more."""
+    adopt: Mapping[str, Note] = attrs.field(factory=dict, eq=False, repr=False)
+    """What is as declared already, and managed from now on: noted, no change."""
+    forget: tuple[str, ...] = ()
+    """Names of what is owned or owed no longer, without a step."""
+    rename: Mapping[str, str] = attrs.field(factory=dict)
+    """Identities that the record has under an old name."""
     bootstrap: bool = False
     """Whether these steps only bring a Python; after them, the host is planned anew."""
     problems: tuple[Diagnostic, ...] = ()
@@ -191,6 +227,11 @@ class HostPlan:
     def is_empty(self) -> bool:
         """Whether nothing is to be changed; `always` commands are no change."""
         return not self.problems and all(step.always for step in self.steps)
+
+    @property
+    def is_noted(self) -> bool:
+        """Whether the host's record already says all that it should when nothing changes."""
+        return not (self.adopt or self.forget or self.rename)
 
     def __getitem__(self, identity: str) -> Step:
         return self._by_identity[identity]

@@ -1,5 +1,6 @@
 """The steps behind `Task`s: shared work before a step, refreshes owed after changes of others."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import attrs
@@ -10,6 +11,7 @@ from cfgdsl.core.ops import Run
 from cfgdsl.core.plan import Step
 from cfgdsl.core.predict import World
 from cfgdsl.core.probes import Probe, Unknown
+from cfgdsl.core.record import Owed
 from cfgdsl.core.refresh import Task
 from cfgdsl.core.resource import Resource
 
@@ -20,6 +22,10 @@ class Planning(Protocol):
     own: list[frozenset[int]]
     steps: list[Step]
     world: World
+
+    @property
+    def owed(self) -> Mapping[str, Owed]:
+        """Refreshes that earlier runs owe, by the name of their step."""
 
     def add_step(self, resource: Resource, **values: Any) -> Step:
         """Append a step."""
@@ -92,22 +98,26 @@ class TaskSteps:
         """The step of `task`, new or shared; None: it is not due."""
         triggers = self._triggers(task, resource)
         conditional = bool(task.causes or task.cause_keys)
-        if conditional and not triggers:
-            return None
         placed = self._shared.get(_sharing(task), []) if task.shared else []
+        identity = _identity(task, resource, len(placed))
+        owed = None if task.shared else self._planner.owed.get(identity)
+        if conditional and not triggers and owed is None:
+            return None
         # One that stands after all of these causes serves them too; an earlier one would have to
         # wait for what may itself wait for it.
         if placed and all(trigger < placed[-1] for trigger in triggers):
             return self._merge(placed[-1], triggers)
         step = self._planner.add_step(
             resource,
-            identity=_identity(task, resource, len(placed)),
+            identity=identity,
             action=task.name.rpartition("-")[2] if task.shared else task.name,
             probes=task.proof,
             ops=task.ops,
             after=tuple(sorted(waits | triggers)),
             refresh=bool(task.proof),
-            **self._because(triggers),
+            debt=conditional and not task.shared,
+            since=task.since,
+            **self._because(triggers, owed),
         )
         if task.shared:
             self._shared.setdefault(_sharing(task), []).append(step.id)
@@ -125,9 +135,16 @@ class TaskSteps:
             )
         return known
 
-    def _because(self, triggers: frozenset[int]) -> dict[str, Any]:
-        """What a step says of its causes."""
+    def _because(self, triggers: frozenset[int], owed: Owed | None = None) -> dict[str, Any]:
+        """What a step says of its causes; what is `owed` already is due whatever they do."""
         steps = self._planner.steps
+        if owed is not None:
+            return {
+                "triggers": tuple(sorted(triggers)),
+                "reason": f"owed since run {owed.run}: {_changed(owed.causes)}",
+                "causes": (*self._chain(triggers), *owed.causes),
+                "possible": False,
+            }
         return {
             "triggers": tuple(sorted(triggers)),
             "reason": self._reason(triggers),
@@ -151,8 +168,7 @@ class TaskSteps:
         if not triggers:
             return "needed by the steps after it"
         names = [self._planner.steps[i].identity for i in sorted(triggers)]
-        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-        return f"{', '.join(names[:3])}{more} {'changes' if len(names) == 1 else 'change'}"
+        return f"{_listed(names)} {'changes' if len(names) == 1 else 'change'}"
 
     def _chain(self, triggers: frozenset[int]) -> tuple[str, ...]:
         """The causes, and what caused these, nearest first."""
@@ -164,6 +180,15 @@ class TaskSteps:
             level = sorted({t for i in level for t in self._planner.steps[i].triggers} - seen)
             seen.update(level)
         return tuple(chain)
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return f"{', '.join(names[:3])}{more}"
+
+
+def _changed(names: Sequence[str]) -> str:
+    return f"{_listed(names)} changed"
 
 
 def _sharing(task: Task) -> tuple[Any, ...]:

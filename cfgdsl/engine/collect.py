@@ -61,6 +61,8 @@ class Collector:
         self.resources: list[Resource] = []
         self.components: dict[str, list[str]] = {}
         """Identities by the identity of each component they are in."""
+        self.moved: dict[str, str] = {}
+        """New identities by old ones."""
 
     def add(self, resource: Resource) -> None:
         """Take in one resource, with what its components give it."""
@@ -75,6 +77,10 @@ class Collector:
                 tags=tuple(dict.fromkeys((*resource.tags, *tags))),
             )
         self.resources.append(resource)
+
+    def move(self, old: str, new: str) -> None:
+        """Note that the record may know something under an old name."""
+        self.moved[old] = new
 
     def facts(self, host: Host[Any]) -> Facts:
         """The facts of a host, fetched when first asked for."""

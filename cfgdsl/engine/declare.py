@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 import attrs
 
 from cfgdsl.core.content import Template
+from cfgdsl.core.context import active
 from cfgdsl.core.errors import ConfigurationError, Diagnostic
 from cfgdsl.core.host import Host, unknown_name
 from cfgdsl.core.origin import Origin, capture_origin
@@ -22,6 +23,7 @@ __all__ = [
     "Declarations",
     "component",
     "configure",
+    "moved",
     "project",
     "template",
 ]
@@ -74,6 +76,7 @@ class Declarations:
     secrets: Any = None
     configured: list[Configured[Any]] = attrs.field(factory=list)
     problems: list[Diagnostic] = attrs.field(factory=list)
+    moved: dict[str, str] = attrs.field(factory=dict)
 
 
 loading: ContextVar[Declarations | None] = ContextVar("cfgdsl_loading", default=None)
@@ -100,6 +103,31 @@ def project(name: str, *, secrets: Mapping[str, Any] | None = None) -> None:
     if declarations is not None:
         declarations.project = name
         declarations.secrets = secrets
+
+
+def moved(old: str, new: str) -> None:
+    """Say that a resource is declared under a new identity: it is the same thing, and keeps its
+    place in the records of the hosts.
+
+    At the top of the module it holds for every host, inside a `@configure` function for that one.
+    Raises `ConfigurationError` for what is no identity.
+
+    >>> moved("file:site", "file:/etc/nginx/conf.d/site.conf")
+    """
+    for identity in (old, new):
+        if not isinstance(identity, str) or not all(identity.partition(":")[::2]):
+            raise ConfigurationError(
+                Diagnostic(
+                    summary=f"moved() takes two identities, and {identity!r} is none",
+                    hint='Identities look like "file:/etc/motd".',
+                    origins=(capture_origin(),),
+                )
+            )
+    collector, declarations = active.get(), loading.get()
+    if collector is not None:
+        collector.move(old, new)
+    elif declarations is not None:
+        declarations.moved[old] = new
 
 
 def configure(

@@ -35,6 +35,8 @@ class Evaluated:
 
     graph: Graph
     components: Mapping[str, tuple[str, ...]]
+    moved: Mapping[str, str] = attrs.field(factory=dict)
+    """New identities by old ones."""
 
 
 class Evaluation:
@@ -43,6 +45,7 @@ class Evaluation:
     def __init__(self, declarations: Declarations, contents: Contents, sessions: Sessions) -> None:
         self._configured = declarations.configured
         self._folder = declarations.folder
+        self._moved = declarations.moved
         self._contents = contents
         self._sessions = sessions
         self._turn: Turn[_Key] = Turn()
@@ -70,7 +73,10 @@ class Evaluation:
             for collector in collected:
                 for name, inside in collector.components.items():
                     components[name] = (*components.get(name, ()), *inside)
-            return Evaluated(build(resources, components), components)
+            moved = dict(self._moved)
+            for collector in collected:
+                moved.update(collector.moved)
+            return Evaluated(build(resources, components), components, moved)
 
     def _collected(self, host: Host[Any]) -> Iterator[Collector]:
         """Function by function, whatever the order in which they were evaluated."""

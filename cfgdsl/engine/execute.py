@@ -11,6 +11,7 @@ import attrs
 from cfgdsl.core.content import Content
 from cfgdsl.core.decide import decide_open, differences
 from cfgdsl.core.errors import ImpossibleError
+from cfgdsl.core.ledger import note_of
 from cfgdsl.core.ops import Op, Put
 from cfgdsl.core.plan import HostPlan, Step
 from cfgdsl.core.predict import Identity
@@ -30,6 +31,8 @@ class HostExecution:
     """What executing one host's plan takes."""
 
     run: str
+    by: Mapping[str, str]
+    """Who runs this, from where: kept in the host's record."""
     project: str | None
     plan: HostPlan
     resources: Mapping[int, Resource]
@@ -39,7 +42,7 @@ class HostExecution:
 
     def execute(self, session: Session) -> bool:
         """Execute the plan; whether every step ended well. Raises `TargetError`."""
-        steps = [self.vault.reveal_json(wire_step(step)) for step in self.plan.steps]
+        steps = [wire_step(step, self.vault) for step in self.plan.steps]
         contents = self._contents()
         ok = True
         for message in session.execute(
@@ -48,6 +51,7 @@ class HostExecution:
             project=self.project,
             contents=[(c.sha256, c.size) for c in contents.values()],
             stream=lambda sha256: stream(contents[sha256]),
+            notes=self._notes(),
         ):
             step = self.plan.steps[int(message["step"])]
             match message["event"]:
@@ -62,6 +66,20 @@ class HostExecution:
                     ok = self._done(step, message) and ok
         self.emit(HostDone(host=self.plan.host, ok=ok))
         return ok
+
+    def _notes(self) -> dict[str, Any]:
+        """What the record is told beside the steps."""
+        plan = self.plan
+        notes = {
+            "by": dict(self.by),
+            "adopt": {
+                name: {"own": note.own, "applied": note.applied}
+                for name, note in plan.adopt.items()
+            },
+            "forget": list(plan.forget),
+            "rename": dict(plan.rename),
+        }
+        return {name: note for name, note in notes.items() if note}
 
     def _contents(self) -> dict[str, Content]:
         """Every content that a step may write, open ones included."""
@@ -94,9 +112,20 @@ class HostExecution:
         decision = decide_open(resource, step.probes, answers, self.identity)
         if decision is None:
             # What is promised has come about then: an earlier step brought more than it said.
-            return {"done": "unneeded" if step.possible else "changed"}
+            done = "unneeded" if step.possible else "changed"
+            return {"done": done, **self._note(step, resource, resource)}
         ops = self.vault.reveal_json([op.to_json() for op in decision.ops])
-        return {"ops": ops, "want": decision.want}
+        return {
+            "ops": ops,
+            "want": decision.want,
+            **self._note(step, resource, decision.before),
+        }
+
+    def _note(self, step: Step, resource: Resource, before: Resource | None) -> dict[str, Any]:
+        """What the record will say of an open step, now that it is decided."""
+        if self.project is None or step.release or step.identity != resource.identity:
+            return {}
+        return note_of(resource, before).to_wire()
 
     def _done(self, step: Step, message: dict[str, Any]) -> bool:
         detail = self.vault.scrub_json(message.get("detail") or {})
@@ -113,13 +142,16 @@ class HostExecution:
         return outcome in WELL
 
 
-def wire_step(step: Step) -> dict[str, Any]:
-    """A step as the runner takes it (`cfgdsl.runner.wire.STEP`)."""
+def wire_step(step: Step, vault: Vault) -> dict[str, Any]:
+    """A step as the runner takes it (`cfgdsl.runner.wire.STEP`). What goes into the record has
+    secrets by reference only."""
+    ops = None if step.ops is None else [op.to_json() for op in step.ops]
     data: dict[str, Any] = {
         "id": str(step.id),
         "name": step.identity,
-        "probes": [probe.to_json() for probe in step.probes],
-        "ops": None if step.ops is None else [op.to_json() for op in step.ops],
+        "probes": vault.reveal_json([probe.to_json() for probe in step.probes]),
+        "ops": vault.reveal_json(ops),
+        **({} if step.record is None else step.record.to_wire()),
     }
     optional = {
         "after": [str(i) for i in step.after],
@@ -130,6 +162,9 @@ def wire_step(step: Step) -> dict[str, Any]:
         "retries": step.retries,
         "timeout": step.timeout,
         "refresh": step.refresh,
+        "debt": step.debt,
+        "since": step.since,
+        "release": step.release,
         "always": step.always,
     }
     return {**data, **{name: value for name, value in optional.items() if value}}

@@ -6,15 +6,29 @@ from typing import Any
 
 import attrs
 
+from cfgdsl.core.dropped import Drops, drops, within_limit
 from cfgdsl.core.errors import Diagnostic
 from cfgdsl.core.facts import basic_facts
+from cfgdsl.core.graph import build
 from cfgdsl.core.host import Host
 from cfgdsl.core.ops import Put, Run
 from cfgdsl.core.planner import Planned, Request, plan_host, questions
 from cfgdsl.core.predict import Identity
+from cfgdsl.core.record import applied_digest
 from cfgdsl.core.resource import Resource
 from cfgdsl.engine.evaluate import Evaluated
 from cfgdsl.targets.session import Session
+
+
+@attrs.frozen(kw_only=True)
+class Wishes:
+    """What a plan is to be about, besides what is declared."""
+
+    project: str | None = None
+    tags: frozenset[str] = frozenset()
+    """Only these, if there are any."""
+    allow_drops: int = 0
+    """So many may be dropped at once, even if that looks like a mistake."""
 
 
 @attrs.frozen
@@ -27,16 +41,41 @@ class Observed:
 
 
 def observe_host(
-    host: Host[Any], session: Session, evaluated: Evaluated, tags: frozenset[str]
+    host: Host[Any], session: Session, evaluated: Evaluated, wishes: Wishes
 ) -> Observed:
-    """The plan that brings `host` to what was evaluated for it; only `tags`, if there are any."""
+    """The plan that brings `host` to what was evaluated for it."""
     basics = basic_facts(session.basics)
     identity = Identity(basics.user, basics.group or basics.user)
-    asked = questions(evaluated.graph.resources)
-    answers = dict(zip(asked, session.probe([p.to_json() for p in asked]), strict=True))
-    request = _request(host, evaluated, identity, basics.machine_id, tags)
+    resources = evaluated.graph.resources
+    asked = questions(resources)
+    found, record = session.observe(
+        [probe.to_json() for probe in asked], _about(resources, evaluated, wishes)
+    )
+    answers = dict(zip(asked, found, strict=True))
+    for left in record.left:
+        answers.update(zip(left.probes, left.answers, strict=True))
+    dropped = drops(record, resources) if wishes.project is not None else Drops()
+    dropped = within_limit(dropped, record, wishes.allow_drops)
+    graph = evaluated.graph
+    if dropped.resources:
+        graph = build((*resources, *dropped.resources), evaluated.components)
+    request = _request(host, evaluated, identity, basics.machine_id, wishes.tags)
+    request = attrs.evolve(
+        request, graph=graph, record=record, owns=wishes.project is not None, drops=dropped
+    )
     planned = _without_programs(host, plan_host(request, answers))
     return Observed(planned, identity, frozenset(_tags(evaluated)))
+
+
+def _about(resources: tuple[Resource, ...], evaluated: Evaluated, wishes: Wishes) -> dict[str, Any]:
+    """What is asked of the record (`cfgdsl.runner.wire.RECORD`)."""
+    declared = [[r.identity, applied_digest(r)] for r in resources] if wishes.project else []
+    asked: dict[str, Any] = {"declared": declared}
+    if wishes.project is not None:
+        asked["project"] = wishes.project
+    if evaluated.moved:
+        asked["rename"] = dict(evaluated.moved)
+    return asked
 
 
 def _without_programs(host: Host[Any], planned: Planned) -> Planned:

@@ -17,6 +17,7 @@ from cfgdsl.core.errors import (
 from cfgdsl.core.host import Host, unknown_name
 from cfgdsl.core.plan import HostPlan, Plan
 from cfgdsl.engine.ad_hoc import CommandResult, all_facts, run_command
+from cfgdsl.engine.caller import identity_of_caller
 from cfgdsl.engine.contents import Contents
 from cfgdsl.engine.declare import Declarations, two_hosts_of_one_name
 from cfgdsl.engine.emitter import Emitter
@@ -86,12 +87,18 @@ class Project:
             session.stop()
 
     def plan(
-        self, *, limit: str | None = None, tags: Sequence[str] = (), listen: Listener | None = None
+        self,
+        *,
+        limit: str | None = None,
+        tags: Sequence[str] = (),
+        allow_drops: int = 0,
+        listen: Listener | None = None,
     ) -> Plan:
         """Observe the hosts and say what would change; nothing is written anywhere.
 
-        `limit` chooses hosts (``web*,!web3``, ``@tag``), `tags` resources. A host that cannot be
-        planned has `problems` in its part of the plan: others go on. Raises `ConfigurationError`
+        `limit` chooses hosts (``web*,!web3``, ``@tag``), `tags` resources. More than 20 resources
+        of a host, or a fifth, are dropped at once only if `allow_drops` says so. A host that cannot
+        be planned has `problems` in its part of the plan: others go on. Raises `ConfigurationError`
         when the configuration is wrong and no host could be planned at all.
         """
         self._begin(listen)
@@ -104,7 +111,7 @@ class Project:
         def work(name: str) -> bool:
             nonlocal is_wrong
             try:
-                plans[name] = self._plan_host(chosen[name], evaluation, frozenset(tags))
+                plans[name] = self._plan_host(chosen[name], evaluation, tags, allow_drops)
             except CfgdslError as error:
                 is_wrong = is_wrong or not isinstance(error, TargetError)
                 self._sessions.drop(name)
@@ -216,13 +223,18 @@ class Project:
         return Evaluation(self._declarations, self._contents, self._sessions)
 
     def _plan_host(
-        self, host: Host[Any], evaluation: "Evaluation", tags: frozenset[str]
+        self,
+        host: Host[Any],
+        evaluation: "Evaluation",
+        tags: Sequence[str],
+        allow_drops: int,
     ) -> HostPlan:
-        from cfgdsl.engine.observe import observe_host  # noqa: PLC0415 - see above
+        from cfgdsl.engine.observe import Wishes, observe_host  # noqa: PLC0415 - see above
 
         try:
             evaluated = evaluation.evaluate(host)  # may ask for facts, and so meet the host first
-            observed = observe_host(host, self._sessions.get(host), evaluated, tags)
+            wishes = Wishes(project=self.name, tags=frozenset(tags), allow_drops=allow_drops)
+            observed = observe_host(host, self._sessions.get(host), evaluated, wishes)
             self._observed[host.name] = observed
             plan = observed.planned.plan
         except NoPythonError as error:
@@ -249,7 +261,8 @@ class Project:
                 from cfgdsl.engine.bootstrap import run_bootstrap  # noqa: PLC0415 - see above
 
                 return run_bootstrap(host, plan, self._sessions.options, self._emit)
-            return not plan.steps or self._execution(plan, run_id).execute(self._sessions.get(host))
+            nothing = not plan.steps and plan.is_noted
+            return nothing or self._execution(plan, run_id).execute(self._sessions.get(host))
         except BaseException as error:
             self._sessions.drop(host.name)  # left in the middle, it can be asked nothing else
             if not isinstance(error, Exception):
@@ -267,6 +280,7 @@ class Project:
         observed = self._observed[plan.host]
         return HostExecution(
             run=run_id,
+            by=identity_of_caller(self._declarations.folder),
             project=self.name,
             plan=plan,
             resources=observed.planned.resources,

@@ -113,7 +113,7 @@ class Runner:
         probes, record = message["probes"], message.get("record")
         if record is None:
             return {"answers": self._probe(probes)}
-        survey = Survey(self._root, record.get("project"), record["declared"])
+        survey = Survey(self._root, record)
         answers = self._probe(probes + survey.probes)
         told = survey.answer(answers[len(probes) :])
         return {"answers": answers[: len(probes)], "record": told}

@@ -116,7 +116,7 @@ def _put(op: Op, shop: Workshop) -> Work:
                 yield from _validate(op["validate"], place, temp, shop)
             yield None
             os.fsync(fd)
-            if kept is not None and not op.get("private"):
+            if kept is not None and not op.get("secret"):
                 shop.backups.keep(place)
             os.rename(temp, place.name, src_dir_fd=place.fd, dst_dir_fd=place.fd)
         except BaseException:  # GeneratorExit too: the run was stopped
@@ -201,7 +201,7 @@ def _remove(op: Op, shop: Workshop) -> Work:
         if place.name == ".":
             raise OpError("the root cannot be removed: %s" % op["path"])
         if not stat.S_ISDIR(old.st_mode):
-            if stat.S_ISREG(old.st_mode) and not op.get("private"):
+            if stat.S_ISREG(old.st_mode) and not op.get("secret"):
                 shop.backups.keep(place)
             os.unlink(place.name, dir_fd=place.fd)
         elif op.get("recursive"):

@@ -42,12 +42,13 @@ def split(probe: dict[str, Any], items: Sequence[str], output: str) -> dict[str,
     blocks = [block for block in _blocks(output, probe.get("separator") or "=") if block]
     key = probe.get("key")
     found = {block[key]: block for block in blocks if key in block} if key else zip(items, blocks)
-    absent = (probe.get("absent") or "").partition("=")
+    field, _, words = (probe.get("absent") or "").partition("=")
+    absent = words.split("|")
     fields = probe.get("fields") or []
     return {
         item: {name: block.get(name) for name in fields} if fields else block
         for item, block in dict(found).items()
-        if not (absent[1] and block.get(absent[0]) == absent[2])
+        if not (field and block.get(field) in absent)
     }
 
 

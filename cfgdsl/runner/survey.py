@@ -26,15 +26,17 @@ NOT_OWNED, ADOPTED, CREATED = "-", "a", "c"
 class Survey:
     """The record of a project, held against what is declared now.
 
-    `declared`: identity and digest of what is to be applied, of each resource. `probes` are further
+    `asked` is as `wire.RECORD` has it. `probes` are further
     questions, to be asked with those of the plan: about what is owned and no longer declared, and
     whether debts were paid meanwhile.
     """
 
-    def __init__(self, root: Root, project: str | None, declared: Sequence[Sequence[str]]) -> None:
+    def __init__(self, root: Root, asked: dict[str, Any]) -> None:
         self._root = root
-        self._project = project
-        self._declared = declared
+        self._project = asked.get("project")
+        self._declared = asked["declared"]
+        self._rename = asked.get("rename") or {}
+        self._renamed: Entry = {}
         self._problem = ""
         self._damaged = 0
         self._key: bytes | None = None
@@ -43,7 +45,7 @@ class Survey:
             self._read()
         except StateError as error:
             self._problem = str(error)
-        names = {name for name, _ in declared}
+        names = {name for name, _ in self._declared}
         self._others = {n: e for n, e in self._record.owned.items() if n not in names}
         self.probes: list[Entry] = [
             *(probe for entry in self._others.values() for probe in entry["drop"]["probes"]),
@@ -58,6 +60,10 @@ class Survey:
             entries, self._damaged, _ = journal.read(folder)
             self._record = Record(entries)
             self._key = read_key(folder)
+            for old, new in self._rename.items():
+                if old in self._record.owned:
+                    self._renamed[old] = [new, self._record.owned[old]["drop"]["writes"]]
+            self._record.take({"event": "rename", "names": self._rename})
         finally:
             os.close(folder)
 
@@ -76,6 +82,7 @@ class Survey:
             "debts": dict(self._open_debts(given)),
             "pending": {name: step["run"] for name, step in self._record.pending.items()},
             "foreign": self._foreign(),
+            "renamed": self._renamed,
             "outputs": self._outputs(),
         }
 

@@ -80,9 +80,9 @@ PROBES = {
     # the list of the others. split "blocks": paragraphs of KEY<separator>VALUE lines (default "=");
     # matched to items by the field `key`, or, without it, by order; answer: the mapping of the
     # fields named in `fields` (all when empty). `when` is a probe: asked only where that one's
-    # answer is None, else None. `absent`, "KEY=VALUE": a block with this pair counts as missing
-    # (`systemctl show` answers for units that do not exist). A missing item is None, whatever the
-    # exit status.
+    # answer is None, else None. `absent`, "KEY=VALUE|VALUE": a block with one of these counts as
+    # missing (`systemctl show` answers for units that do not exist). A missing item is None,
+    # whatever the exit status.
     "query": ("argv", "item", "split", "separator?", "key?", "fields?", "absent?", "when?"),
     # {"exit": int, "stdout": TEXT} of a command (output bounded; `user` drops privilege first).
     "run": ("argv", "cwd?", "env?", "user?", "stdin?", "timeout?"),
@@ -91,7 +91,7 @@ PROBES = {
 # What each op does to the host, and its fields.
 OPS = {
     # Replace or create a regular file atomically, with its final owner and mode from its first
-    # byte. None: keep what the replaced file has (new: 0644 and the runner's user). `private`: no
+    # byte. None: keep what the replaced file has (new: 0644 and the runner's user). `secret`: no
     # copy is kept of what it replaces. A content that is not sent may be one of these copies.
     # `validate`: argv, "%s" in it stands for the temp file; its failure leaves all as it was.
     "put": (
@@ -103,14 +103,14 @@ OPS = {
         "group?",
         "validate?",
         "follow?",
-        "private?",
+        "secret?",
     ),
     "mkdir": ("path", "mode?", "owner?", "group?", "parents?"),
     # A symbolic link, replacing an existing link atomically; anything else in its place: refused.
     "link": ("path", "to", "owner?", "group?"),
     "set_attrs": ("path", "mode?", "owner?", "group?", "follow?"),
     # Delete; a directory with content only when `recursive` (links in it go, and stay unfollowed).
-    "remove": ("path", "recursive?", "private?"),
+    "remove": ("path", "recursive?", "secret?"),
     # Run argv + items. Ops alike but for `items` that are ready together run as one command.
     # `ok`: exit codes of success (default [0]). `stdin`: text. `user`: drop privilege first.
     "run": ("argv", "items?", "cwd?", "env?", "user?", "stdin?", "timeout?", "ok?"),
@@ -180,11 +180,11 @@ MESSAGES = {
 DECISION = ("ops?", "want?", "done?", "detail?", "own?", "was?", "applied?")
 
 # What of a record is asked for with probes, and what is noted in it without a step.
-RECORD = ("project?", "declared")
+RECORD = ("project?", "declared", "rename?")
 NOTE = ("own", "applied")
 # `drop`: questions, ops that take the thing away, keys.
-OWN = ("drop", "kind?", "values?", "gone?", "protect?", "on_drop?", "dropping?", "origin?")
-DROP = ("probes", "ops", "writes", "reads?")
+OWN = ("drop", "kind?", "keys?", "values?", "gone?", "protect?", "on_drop?", "dropping?", "origin?")
+DROP = ("probes", "ops", "writes", "reads?", "reads_under?", "locks?")
 
 
 class WireError(Exception):

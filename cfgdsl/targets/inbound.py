@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cfgdsl.core.errors import Diagnostic, TargetError
+from cfgdsl.core.record import HostRecord, read_record
 from cfgdsl.core.secret import strip_marks
 from cfgdsl.runner import wire
 from cfgdsl.targets.answers import misfit
@@ -85,6 +86,30 @@ def check_answers(message: Mapping[str, Any], probes: Sequence[Mapping[str, Any]
     """An answer to each probe."""
     _expect(message, "answers")
     return _fitting(message.get("answers"), probes)
+
+
+def check_record(message: Mapping[str, Any], declared: Sequence[str]) -> HostRecord:
+    """What the record says, its answers to questions of its own included."""
+    raw = _object(message, "record")
+    try:
+        record = read_record(raw, declared)
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        msg = f"a record that is none: {type(error).__name__}: {error}"
+        raise NonsenseError(msg) from None
+    for left in record.left:
+        _fitting(list(left.answers), [probe.to_json() for probe in left.probes])
+    return record
+
+
+def check_history(message: Mapping[str, Any]) -> dict[str, Any]:
+    """Runs by their id, and the entries of one of them."""
+    _expect(message, "history")
+    runs, entries = _object(message, "runs"), message.get("entries")
+    if not all(isinstance(run, dict) for run in runs.values()):
+        raise NonsenseError("a run that is no object")
+    if not isinstance(entries, list) or not all(isinstance(e, dict) for e in entries):
+        raise NonsenseError("entries that are none")
+    return {"runs": runs, "entries": entries}
 
 
 def _fitting(answers: Any, probes: Sequence[Mapping[str, Any]]) -> list[Any]:

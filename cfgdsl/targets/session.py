@@ -14,6 +14,7 @@ from typing import Any, Self, TypeVar
 
 from cfgdsl.core.errors import ConnectionLost, Diagnostic, NoPythonError, TargetError
 from cfgdsl.core.host import Host
+from cfgdsl.core.record import HostRecord
 from cfgdsl.runner import loader, wire
 from cfgdsl.targets import inbound
 from cfgdsl.targets.channel import Connector
@@ -92,6 +93,24 @@ class Session:
         answer = self._receive(self._timeouts.probe, inbound.answers_limit(len(probes)))
         return self._checked(lambda message: inbound.check_answers(message, probes), answer)
 
+    def observe(
+        self, probes: Sequence[Mapping[str, Any]], record: Mapping[str, Any]
+    ) -> tuple[list[Any], HostRecord]:
+        """The answers to `probes`, in order, and what the record says (asked as `wire.RECORD` has
+        it); one message each way."""
+        self._send({"do": "probe", "probes": list(probes), "record": dict(record)})
+        declared = [name for name, _ in record["declared"]]
+        answer = self._receive(self._timeouts.probe, wire.MAX_MESSAGE)
+        answers = self._checked(lambda message: inbound.check_answers(message, probes), answer)
+        return answers, self._checked(lambda m: inbound.check_record(m, declared), answer)
+
+    def history(self, project: str | None, run: str | None = None) -> Message:
+        """The runs that the record of a project knows, and the entries of one of them."""
+        asked = {"project": project, "run": run}
+        self._send({"do": "history", **{name: v for name, v in asked.items() if v is not None}})
+        answer = self._receive(self._timeouts.probe, wire.MAX_MESSAGE)
+        return self._checked(inbound.check_history, answer)
+
     def execute(
         self,
         steps: Sequence[Mapping[str, Any]],
@@ -100,14 +119,16 @@ class Session:
         project: str | None = None,
         contents: Sequence[tuple[str, int]] = (),
         stream: Stream | None = None,
+        notes: Mapping[str, Any] | None = None,
     ) -> Iterator[Message]:
         """Execute `steps`, yielding each event; ends when every step has an outcome.
 
-        `contents` (sha256, size) are sent first, from `stream`, in frames as they come. Between two
+        `contents` (sha256, size) are sent first, from `stream`, in frames as they come. `notes` are
+        for the record (`by`, `adopt`, `forget`, `rename`, as the wire has them). Between two
         events the caller may `resolve` or `stop`. Raises `TargetError` when the runner refuses, a
         content changed meanwhile or the host answers nonsense, `ConnectionLost` when it goes away.
         """
-        message: Message = {"do": "execute", "run": run, "steps": list(steps)}
+        message: Message = {"do": "execute", "run": run, "steps": list(steps), **(notes or {})}
         if project is not None:
             message["project"] = project
         if contents:

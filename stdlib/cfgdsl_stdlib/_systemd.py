@@ -23,6 +23,8 @@ _FIELDS = ("Id", "LoadState", "ActiveState", "UnitFileState", "NeedDaemonReload"
 _SHOW = ("systemctl", "show", "--no-pager")
 _INSTALL = re.compile(r"^\s*(WantedBy|RequiredBy|UpheldBy|Alias)\s*=\s*\S", re.MULTILINE)
 _ALSO = re.compile(r"^\s*(Also|DefaultInstance)\s*=\s*\S", re.MULTILINE)
+STARTED = "ExecMainStartTimestampMonotonic"
+"""When the main process was started, in microseconds of the monotonic clock; 0: it never was."""
 BOOTED = probes.Stat("/run/systemd/system", follow=True)
 """Whether systemd is what the host was booted with, as sd_booted(3) finds out."""
 _MASK = {"kind": "link", "target": "/dev/null", "owner": "root", "group": "root"}
@@ -65,8 +67,9 @@ def state(name: str) -> probes.Query:
 
 def invocation(name: str) -> probes.Query:
     """The question which start of the unit this is: another answer proves a restart."""
-    show = (*_SHOW, "--property=Id,InvocationID", "--")
-    return probes.Query(show, name, split="blocks", fields=("Id", "InvocationID"))
+    fields = ("Id", "InvocationID", STARTED)
+    show = (*_SHOW, f"--property={','.join(fields)}", "--")
+    return probes.Query(show, name, split="blocks", fields=fields)
 
 
 def _file(name: str) -> probes.Stat:

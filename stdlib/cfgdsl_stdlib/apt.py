@@ -62,8 +62,14 @@ def _installed(wanted: Wanted) -> probes.Query:
         split="blocks",
         key="Package",
         fields=("Version", "Status"),
-        absent="Status=not-installed",
+        # What was removed and has left its configuration behind is as gone as was asked for.
+        absent="Status=not-installed|config-files" if _is_kept(wanted) else "Status=not-installed",
     )
+
+
+def _is_kept(wanted: Wanted) -> bool:
+    """Whether its configuration may stay when it goes."""
+    return wanted.absent and not wanted.purged
 
 
 def _candidate(wanted: Wanted) -> probes.Query:
@@ -167,12 +173,11 @@ def install(wanted: Wanted, state: Found) -> ops.Run:
 def remove(wanted: Wanted, _: Found) -> ops.Run:
     """Remove it; its configuration stays unless it is purged."""
     verb = "purge" if wanted.purged else "remove"
-    after = None if wanted.purged else probes.Unknown("whether it leaves configuration behind")
     return ops.Run(
         ("apt-get", verb, *_OPTIONS, "--"),
         items=(wanted.name,),
         env=_ENV,
-        effects=((_installed(wanted), after),),
+        effects=((_installed(wanted), None),),
     )
 
 

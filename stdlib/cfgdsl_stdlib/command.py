@@ -45,6 +45,7 @@ class Command(Resource):
     """
 
     creating: ClassVar = "run"
+    dropping: ClassVar = "forget"
 
     argv: Field[Argv | None, list[str] | tuple[str, ...] | None] = key(default=None, kw_only=False)
     """The command and its arguments, without a shell. They never hold a secret: use `input`."""

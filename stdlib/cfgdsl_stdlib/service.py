@@ -59,6 +59,7 @@ class Service(Resource):
     )
     """A command that must succeed before a restart or reload: ``["nginx", "-t"]``."""
 
+    dropping: ClassVar = "forget"
     found: ClassVar[_systemd.Unit | None] = None
     """On an observed one: what systemd says of it."""
 
@@ -153,7 +154,13 @@ class Service(Resource):
             restart = _systemd.systemctl("restart" if sure else "try-restart", self.name)
             proof = (_systemd.invocation(self.name),) if sure else ()
             tasks.append(
-                Task(name="restart", ops=(*check, restart), causes=self.restart_on, proof=proof)
+                Task(
+                    name="restart",
+                    ops=(*check, restart),
+                    causes=self.restart_on,
+                    proof=proof,
+                    since=_systemd.STARTED if proof else None,
+                )
             )
         if self.reload_on:
             reload = _systemd.systemctl("reload", self.name)

@@ -292,9 +292,9 @@ def test_a_damaged_backup_is_never_put_back(
 
 def test_nothing_private_is_kept(rooted: RunnerProcess, tree: Path, record: Path) -> None:
     (tree / "f").write_bytes(OLD)
-    secret = {**content_step("1", "/f", NEW), "ops": [put("/f", NEW, private=True)]}
+    secret = {**content_step("1", "/f", NEW), "ops": [put("/f", NEW, secret=True)]}
     rooted.execute([secret], [NEW], project="web")
-    gone = {"kind": "remove", "path": "/f", "private": True}
+    gone = {"kind": "remove", "path": "/f", "secret": True}
     rooted.execute([step("2", [], [gone])], project="web")
     assert os.listdir(record / "backup") == []
 

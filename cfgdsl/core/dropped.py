@@ -1,0 +1,221 @@
+"""What is owned and no longer declared, as resources that the planner treats like any other."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Self
+
+import attrs
+
+from cfgdsl.core import ops
+from cfgdsl.core.content import Content
+from cfgdsl.core.context import active
+from cfgdsl.core.diff import Change
+from cfgdsl.core.errors import ConfigurationError, Diagnostic
+from cfgdsl.core.fields import Field, field, key
+from cfgdsl.core.footprint import Footprint, parents
+from cfgdsl.core.ops import Op
+from cfgdsl.core.origin import Origin
+from cfgdsl.core.probes import Answers, Probe
+from cfgdsl.core.record import HostRecord, Left
+from cfgdsl.core.resource import Resource, is_absent, registry
+
+
+class Dropped(Resource):
+    """Takes away what the record says, in the way that the record says."""
+
+    name: Field[str] = key(kw_only=False)
+    left: Field[Any] = field(how=True, kw_only=True)
+    absent: Field[bool] = field(default=True, kw_only=True)
+
+    @property
+    def _left(self) -> Left:
+        found: Left = self.left
+        return found
+
+    @property
+    def identity(self) -> str:
+        """As it was when it was declared."""
+        return self.name
+
+    def footprint(self) -> Footprint:
+        """What the record says that its removal writes and reads."""
+        left = self._left
+        return Footprint(
+            writes=left.writes, reads=left.reads, reads_under=left.reads_under, locks=left.locks
+        )
+
+    def probes(self) -> tuple[Probe, ...]:
+        """Questions that all answer None once it is gone."""
+        return self._left.probes
+
+    def observe(self, answers: Answers) -> Self | None:
+        """None once it is gone."""
+        gone = all(answers[probe] is None for probe in self._left.probes)
+        return None if gone else self.observed(absent=False)
+
+    def ops(self, change: Change[Self]) -> tuple[Op, ...]:  # noqa: ARG002 - one way to go
+        """What the record says; its commands have the one effect that it is gone."""
+        gone = tuple((probe, None) for probe in self._left.probes)
+        return tuple(
+            attrs.evolve(op, effects=gone) if isinstance(op, ops.Run) else op
+            for op in self._left.ops
+        )
+
+
+@attrs.frozen(kw_only=True)
+class Drops:
+    """What becomes of all that is owned and no longer declared."""
+
+    resources: tuple[Resource, ...] = ()
+    """To be planned with the others: what is deleted, and what is put back as it was."""
+    actions: Mapping[str, str] = attrs.field(factory=dict)
+    """By identity: `delete`, `restore` or `forget`."""
+    forgotten: tuple[Left, ...] = ()
+    """Owned no longer, and left as it is."""
+    notes: tuple[Diagnostic, ...] = ()
+    problems: tuple[Diagnostic, ...] = ()
+
+
+def drops(record: HostRecord, declared: Iterable[Resource]) -> Drops:
+    """What to do about what is no longer declared, given what is.
+
+    What a declared resource writes now changes hands; what one still needs is kept, and stays
+    owned until nobody does.
+    """
+    written: dict[str, Resource] = {}
+    needed: dict[str, Resource] = {}
+    for resource in declared:
+        footprint = resource.footprint()
+        written.update((k, resource) for k in footprint.writes)
+        if not is_absent(resource):
+            awaited = [k for k, _ in footprint.awaits]
+            above = [p for k in awaited if k.startswith("path:") for p in parents(k[5:])]
+            needed.update((k, resource) for k in (*awaited, *above, *footprint.reads))
+    return _sorted_out(record.left, written, needed)
+
+
+MOST_DROPS = 20
+"""More dropped at once on one host, or more than a fifth of what is owned, need a word."""
+_FEW = 5
+
+
+def within_limit(found: Drops, record: HostRecord, allowed: int) -> Drops:
+    """`found`, with a problem if so much would be dropped that a mistake is likelier.
+
+    A handful is never too much, however little is owned.
+    """
+    count = len(found.resources)
+    owned = len(record.standing) + len(record.left)
+    many = count > MOST_DROPS or (count >= _FEW and count * 5 > owned)
+    if not many or count <= allowed:
+        return found
+    problem = Diagnostic(
+        summary=f"{count} of {owned} resources are no longer declared, and would be dropped",
+        detail="So many at once are often a mistake: a function that is not called any more, an "
+        "empty list.",
+        hint=f"If it is meant: --allow-drops {count}.",
+    )
+    return attrs.evolve(found, problems=(*found.problems, problem))
+
+
+def _sorted_out(
+    lefts: Iterable[Left], written: Mapping[str, Resource], needed: Mapping[str, Resource]
+) -> Drops:
+    resources: list[Resource] = []
+    actions: dict[str, str] = {}
+    forgotten: list[Left] = []
+    notes: list[Diagnostic] = []
+    problems: list[Diagnostic] = []
+    for left in lefts:
+        user = next((needed[k] for k in left.writes if k in needed), None)
+        if any(k in written for k in left.writes):
+            forgotten.append(left)
+            continue
+        action = left.action
+        if action == "delete" and left.protect:
+            problems.append(_protected(left))
+        elif action == "delete" and user is not None and not left.is_gone:
+            notes.append(_kept(left, user))
+        elif action == "delete" and left.ops and not left.is_gone:
+            resources.append(_removal(left))
+            actions[left.identity] = action
+        elif action == "restore" and (back := _as_it_was(left)) is not None:
+            resources.append(back)
+            actions[left.identity] = action
+        else:
+            forgotten.append(left)
+    return Drops(
+        resources=tuple(resources),
+        actions=actions,
+        forgotten=tuple(forgotten),
+        notes=tuple(notes),
+        problems=tuple(problems),
+    )
+
+
+def _removal(left: Left) -> Resource:
+    """By its type, which knows more, where that is known here; else as the record says."""
+    try:
+        known = declaration(left.kind, left.keys, None, left.origin)
+    except ConfigurationError:  # the type takes other keys by now
+        known = None
+    if known is not None and known.identity == left.identity:
+        return known
+    return _placed(Dropped, left.origin, name=left.identity, left=left)
+
+
+def _as_it_was(left: Left) -> Resource | None:
+    """The declaration of how something was before it was changed first; None: nobody can tell."""
+    return declaration(left.kind, left.keys, left.original, left.origin)
+
+
+def declaration(
+    kind: str, keys: Mapping[str, Any], state: Mapping[str, Any] | None, origin: Origin
+) -> Resource | None:
+    """The resource of a recorded kind, key and state; a None state: that it is absent.
+
+    None when its type is not known here, or when it held a secret, which no record has.
+    """
+    cls = registry.get(kind)
+    if cls is None or (state is None and "absent" not in cls.fields_.by_name):
+        return None
+    values = {"absent": True} if state is None else {n: _value(v) for n, v in state.items()}
+    if any(isinstance(value, Content) and value.secret for value in values.values()):
+        return None
+    known = {name: v for name, v in values.items() if name in cls.fields_.by_name}
+    return _placed(cls, origin, **keys, **known)
+
+
+def _placed(cls: Any, origin: Origin, **values: Any) -> Resource:
+    """An instance with the origin that the record has, entering no collector."""
+    token = active.set(None)
+    try:
+        made: Resource = cls(**values)
+    finally:
+        active.reset(token)
+    made.__dict__["#origin"] = origin
+    return made
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, dict) and value.get("secret"):
+        return Content.hidden()
+    if isinstance(value, dict) and "sha256" in value:
+        return Content(str(value["sha256"]), int(value["size"]))
+    return value
+
+
+def _protected(left: Left) -> Diagnostic:
+    return Diagnostic(
+        summary="is protected, and no longer declared: it would be deleted",
+        hint="Declare it again; or first apply it with protect=False, or on_drop='forget'.",
+        address=left.identity,
+        origins=(left.origin,),
+    )
+
+
+def _kept(left: Left, user: Resource) -> Diagnostic:
+    return Diagnostic(
+        summary=f"is no longer declared, and kept: {user.identity} needs it",
+        address=left.identity,
+        origins=(user.origin,),
+    )
