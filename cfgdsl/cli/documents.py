@@ -87,6 +87,8 @@ def summary_data(run: Run | None, plan: Plan, *, seconds: float) -> dict[str, An
             for done in (run.failures if run else ())
         ],
         "failed_hosts": dict(run.failed_hosts) if run else {},
+        "converged": run is None or run.converged,
+        "deviations": dict(run.deviations) if run else {},
         "cannot_be_planned": {h.host: list(h.problems) for h in plan.hosts if h.problems},
         "not_started": list(run.halted.not_started) if run and run.halted else [],
     }

@@ -8,6 +8,7 @@ from cfgdsl.cli.render.outcome import past, shown_time
 from cfgdsl.cli.text import Line, Span, counted, line, padded, width_of, without_sequences
 from cfgdsl.engine.events import (
     Event,
+    HostDeviated,
     HostDone,
     HostFailed,
     HostReady,
@@ -48,9 +49,8 @@ class RunLog:
                 yield from self._step(event)
             case HostDone():
                 yield self._host(event)
-            case HostFailed(problems=problems):
-                summary = problems[0].summary if problems else "failed"
-                yield self._line(event, Span(f"failed: {summary}", "error"))
+            case HostFailed() | HostDeviated():
+                yield from self._trouble(event)
             case RunHalted(reason=reason):
                 yield line(Span(f"Halted: {reason}", "error"))
 
@@ -71,6 +71,15 @@ class RunLog:
             error = str(event.detail.get("error") or "").partition("\n")[0]
             why = f": {error}" if error else ""
             yield self._line(event, Span(padded(word, 10), "error"), f"{step.identity}{why}", took)
+
+    def _trouble(self, event: HostFailed | HostDeviated) -> Iterator[Line]:
+        if isinstance(event, HostFailed):
+            summary = event.problems[0].summary if event.problems else "failed"
+            yield self._line(event, Span(f"failed: {summary}", "error"))
+            return
+        for found in event.deviations:
+            identity = found.address.partition("/")[2]
+            yield self._line(event, Span(f"deviated: {identity} {found.summary}", "error"))
 
     def _host(self, event: HostDone) -> Line:
         counts = self._counts.get(event.host, {})

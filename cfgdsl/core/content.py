@@ -43,6 +43,11 @@ class Content:
         return cls("", 0, secret=True)
 
     @property
+    def is_kept(self) -> bool:
+        """Whether only its host has it, as a copy of what was overwritten there."""
+        return self.data is None and self.path is None and not self.secret
+
+    @property
     def text(self) -> str | None:
         """The text for a diff; None for binary, large or secret contents."""
         if self.secret or self.data is None or self.size > TEXT_LIMIT:

@@ -170,9 +170,10 @@ def _left(identity: str, entry: Mapping[str, Any]) -> Left:
 
 
 def applied_digest(resource: Resource) -> str:
-    """A digest of all that is declared of the state of a resource; hosts keep it under a key."""
+    """A digest of what is declared of a resource, its end included; hosts keep it under a key."""
     values = [getattr(resource, slot.name) for slot in state_fields(type(resource))]
     told = [v.sha256 if isinstance(v, Content) else v for v in values]
+    told += [resource.protect, resource.on_drop]
     return hashlib.sha256(repr(told).encode()).hexdigest()[:24]
 
 

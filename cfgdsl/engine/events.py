@@ -78,6 +78,13 @@ class HostDone(Event):
 
 
 @attrs.frozen(kw_only=True)
+class HostDeviated(Event):
+    """After the run, something is not as declared, although no step failed at it."""
+
+    deviations: tuple[Diagnostic, ...]
+
+
+@attrs.frozen(kw_only=True)
 class RunHalted(Event):
     """No new host is started: the failure budget is used up, or the first hosts failed."""
 

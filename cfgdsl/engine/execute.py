@@ -3,7 +3,7 @@
 The runner works through the steps by itself; this is the controller's half of that conversation.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -14,13 +14,21 @@ from cfgdsl.core.errors import ImpossibleError
 from cfgdsl.core.ledger import note_of
 from cfgdsl.core.ops import Op, Put
 from cfgdsl.core.plan import HostPlan, Step
-from cfgdsl.core.predict import Identity
+from cfgdsl.core.planner import Request
 from cfgdsl.core.probes import Answer, is_error
 from cfgdsl.core.resource import Resource
 from cfgdsl.engine.contents import stream
-from cfgdsl.engine.events import HostDone, Listener, StepDone, StepOutput, StepStarted
+from cfgdsl.engine.events import (
+    HostDeviated,
+    HostDone,
+    Listener,
+    StepDone,
+    StepOutput,
+    StepStarted,
+)
 from cfgdsl.engine.run import WELL
 from cfgdsl.engine.vault import Vault
+from cfgdsl.engine.verify import look_again
 from cfgdsl.targets.session import Session
 
 _EMPTY = Content.of("")
@@ -37,14 +45,15 @@ class HostExecution:
     plan: HostPlan
     resources: Mapping[int, Resource]
     vault: Vault
-    identity: Identity
+    request: Request
+    """What the plan was made from."""
     emit: Listener
 
     def execute(self, session: Session) -> bool:
         """Execute the plan; whether every step ended well. Raises `TargetError`."""
         steps = [wire_step(step, self.vault) for step in self.plan.steps]
         contents = self._contents()
-        ok = True
+        outcomes: list[StepDone] = []
         for message in session.execute(
             steps,
             run=self.run,
@@ -63,9 +72,20 @@ class HostExecution:
                 case "observed":
                     session.resolve({str(step.id): self._resolve(step, message)})
                 case "done":
-                    ok = self._done(step, message) and ok
+                    outcomes.append(self._done(step, message))
+        ok = all(done.outcome in WELL for done in outcomes)
         self.emit(HostDone(host=self.plan.host, ok=ok))
-        return ok
+        return self._stays(session, outcomes) and ok
+
+    def _stays(self, session: Session, outcomes: Sequence[StepDone]) -> bool:
+        """Whether all is still as declared; a run that was stopped is not looked at again."""
+        found = {done.outcome for done in outcomes}
+        if "changed" not in found or "stopped" in found:
+            return True
+        left = look_again(session, self.request, self.plan, outcomes)
+        if left:
+            self.emit(HostDeviated(host=self.plan.host, deviations=left))
+        return not left
 
     def _notes(self) -> dict[str, Any]:
         """What the record is told beside the steps."""
@@ -88,7 +108,8 @@ class HostExecution:
             if step.is_open:  # may find nothing, where an empty file is to be
                 found[_EMPTY.sha256] = _EMPTY
             for content in (*_op_contents(step.ops or ()), *_field_contents(step)):
-                found[content.sha256] = content
+                if not content.is_kept:
+                    found[content.sha256] = content
         return found
 
     def _resolve(self, step: Step, message: dict[str, Any]) -> dict[str, Any]:
@@ -109,7 +130,7 @@ class HostExecution:
         return {"done": "unproven", "detail": {"differences": list(left)}}
 
     def _open(self, step: Step, resource: Resource, answers: list[Answer]) -> dict[str, Any]:
-        decision = decide_open(resource, step.probes, answers, self.identity)
+        decision = decide_open(resource, step.probes, answers, self.request.identity)
         if decision is None:
             # What is promised has come about then: an earlier step brought more than it said.
             done = "unneeded" if step.possible else "changed"
@@ -127,19 +148,16 @@ class HostExecution:
             return {}
         return note_of(resource, before).to_wire()
 
-    def _done(self, step: Step, message: dict[str, Any]) -> bool:
-        detail = self.vault.scrub_json(message.get("detail") or {})
-        outcome = message["outcome"]
-        self.emit(
-            StepDone(
-                host=self.plan.host,
-                step=step,
-                outcome=outcome,
-                seconds=float(message.get("seconds") or 0.0),
-                detail=detail,
-            )
+    def _done(self, step: Step, message: dict[str, Any]) -> StepDone:
+        done = StepDone(
+            host=self.plan.host,
+            step=step,
+            outcome=message["outcome"],
+            seconds=float(message.get("seconds") or 0.0),
+            detail=self.vault.scrub_json(message.get("detail") or {}),
         )
-        return outcome in WELL
+        self.emit(done)
+        return done
 
 
 def wire_step(step: Step, vault: Vault) -> dict[str, Any]:

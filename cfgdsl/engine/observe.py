@@ -36,6 +36,8 @@ class Observed:
     """The plan of a host as it was found, as whom it was looked at, and all tags there are."""
 
     planned: Planned
+    request: Request
+    """What the plan was made from."""
     identity: Identity
     tags: frozenset[str]
 
@@ -59,12 +61,14 @@ def observe_host(
     graph = evaluated.graph
     if dropped.resources:
         graph = build((*resources, *dropped.resources), evaluated.components)
+        more = [probe for probe in questions(dropped.resources) if probe not in answers]
+        answers.update(zip(more, session.probe([p.to_json() for p in more]), strict=True))
     request = _request(host, evaluated, identity, basics.machine_id, wishes.tags)
     request = attrs.evolve(
         request, graph=graph, record=record, owns=wishes.project is not None, drops=dropped
     )
     planned = _without_programs(host, plan_host(request, answers))
-    return Observed(planned, identity, frozenset(_tags(evaluated)))
+    return Observed(planned, request, identity, frozenset(_tags(evaluated)))
 
 
 def _about(resources: tuple[Resource, ...], evaluated: Evaluated, wishes: Wishes) -> dict[str, Any]:

@@ -285,7 +285,7 @@ class Project:
             plan=plan,
             resources=observed.planned.resources,
             vault=self._vault,
-            identity=observed.identity,
+            request=observed.request,
             emit=self._emit,
         )
 

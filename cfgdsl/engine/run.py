@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import attrs
 
 from cfgdsl.core.errors import Diagnostic
-from cfgdsl.engine.events import Event, HostFailed, RunHalted, StepDone
+from cfgdsl.engine.events import Event, HostDeviated, HostFailed, RunHalted, StepDone
 
 WELL = ("changed", "unneeded")
 
@@ -42,12 +42,23 @@ class Run:
         return next((e for e in self.events if isinstance(e, RunHalted)), None)
 
     @property
+    def deviations(self) -> dict[str, tuple[Diagnostic, ...]]:
+        """By host, what was not as declared when all was observed once more after the run."""
+        return {e.host: e.deviations for e in self.events if isinstance(e, HostDeviated)}
+
+    @property
+    def converged(self) -> bool:
+        """Whether nothing deviated when all was observed once more."""
+        return not self.deviations
+
+    @property
     def ok(self) -> bool:
-        """Whether every step of every host ended well."""
+        """Whether every step of every host ended well, and stayed so."""
         return (
             all(e.outcome in WELL for e in self.outcomes)
             and not self.failed_hosts
             and self.halted is None
+            and self.converged
         )
 
     def counts(self) -> dict[str, int]:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
     Entry = dict[str, Any]
 
+_LASTING = ("first", "original")
+"""What stays when a resource is declared anew."""
+
 KEPT_RUNS = 50
 """How many runs stay in the journal when it is written anew."""
 
@@ -84,9 +87,10 @@ class Record:
 
     def _own(self, name: str, own: Entry, run: str, *, created: bool) -> None:
         known = self.owned.get(name, {"created": False, "first": run})
+        lasting = {field: known[field] for field in _LASTING if field in known}
         # What was gone and is made anew is ours, whosever it was before.
         created = created or known["created"]
-        self.owned[name] = {**known, **own, "created": created, "run": run, "applied": None}
+        self.owned[name] = {**own, **lasting, "created": created, "run": run, "applied": None}
 
     def _on_done(self, entry: Entry) -> None:
         """A step has its outcome."""

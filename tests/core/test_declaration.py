@@ -90,6 +90,9 @@ def test_it_enters_the_active_collector_and_is_inert_without_one() -> None:
         def add(self, declared: Resource) -> None:
             self.found.append(declared)
 
+        def move(self, old: str, new: str) -> None:
+            raise AssertionError((old, new))
+
         def facts(self, host: object) -> object:
             return host
 

@@ -458,3 +458,10 @@ def test_a_debt_ends_only_by_its_own_step_or_when_it_is_forgotten(history: list[
         paid = entry["event"] == "done" and entry["outcome"] != "failed"
         for name in before - set(record.debts):
             assert (paid and name == entry["step"]) or entry["event"] == "forget"
+
+
+def test_what_is_declared_anew_is_recorded_anew_but_for_its_beginning() -> None:
+    first = {"own": {"protect": True}, "applied": "1"}
+    record = Record([{"event": "adopt", "run": "r1", "owned": {"a": first}}])
+    record.take({"event": "adopt", "run": "r2", "owned": {"a": {"own": {}, "applied": "2"}}})
+    assert record.owned["a"] == {"created": False, "first": "r1", "run": "r2", "applied": "2"}

@@ -68,6 +68,33 @@ def read(size: int) -> bytes | None:
     return data
 
 
+def record(message: dict[str, Any]) -> dict[str, Any]:
+    """An honest record of nothing."""
+    return {"declared": "-" * len(message.get("record", {}).get("declared", ()))}
+
+
+def recording(made_up: Any) -> Callable[[Path], None]:
+    """Its record is made up; it says that of each declared thing which `c` stands for, too."""
+
+    def talk(notes: Path) -> None:
+        say(ready())
+        while (message := listen(notes)) is not None:
+            if message.get("do") == "probe":
+                answers = [FOLDER if p.get("path") in FOLDERS else None for p in message["probes"]]
+                told = {**record(message), **made_up} if isinstance(made_up, dict) else made_up
+                say(frame({"is": "answers", "answers": answers, "record": told}))
+            elif message.get("do") == "execute":
+                say(frame({"is": "refused", "why": "no"}))
+
+    return talk
+
+
+def left_over(**entry: Any) -> dict[str, Any]:
+    """A record of one thing that is no longer declared."""
+    drop = {"probes": [], "ops": [], "writes": []}
+    return {"others": {"x:y": {"created": True, "drop": drop, "answers": [], **entry}}}
+
+
 def answering(answer: Any) -> Callable[[Path], None]:
     """Every probe gets the same answer."""
 
@@ -75,7 +102,8 @@ def answering(answer: Any) -> Callable[[Path], None]:
         say(ready())
         while (message := listen(notes)) is not None:
             if message.get("do") == "probe":
-                say(frame({"is": "answers", "answers": [answer] * len(message["probes"])}))
+                answers = [answer] * len(message["probes"])
+                say(frame({"is": "answers", "answers": answers, "record": record(message)}))
             elif message.get("do") == "facts":
                 say(frame({"is": "facts", "facts": {}}))
             elif message.get("do") == "execute":
@@ -101,7 +129,7 @@ def host_like(
                 say(frame({"is": "facts", "facts": facts}))
             elif message.get("do") == "probe":
                 answers = [FOLDER if p.get("path") in FOLDERS else None for p in message["probes"]]
-                say(frame({"is": "answers", "answers": answers}))
+                say(frame({"is": "answers", "answers": answers, "record": record(message)}))
             elif message.get("do") == "execute":
                 run(message)
                 say(frame({"is": "finished"}))
@@ -163,6 +191,22 @@ NONSENSE: dict[str, Callable[[Path], None]] = {
     "a mode that is text": answering({"kind": "dir", "mode": "0644", "owner": "a", "group": "b"}),
     "an owner that is a list": answering({"kind": "dir", "mode": 1, "owner": [], "group": {}}),
     "empty objects": answering({}),
+    "a record that is text": recording("x" * 100),
+    "a record of other things": recording({"declared": "c" * 100}),
+    "a record of strange words": recording({"declared": "{"}),
+    "debts that are numbers": recording({"debts": {"a": 7}}),
+    "a left thing that is a list": recording({"others": {"a:b": [1]}}),
+    "a left thing with a strange question": recording(
+        left_over(drop={"probes": [{"kind": "exec"}], "ops": [], "writes": []}, answers=[None])
+    ),
+    "a left thing with a strange answer": recording(
+        left_over(
+            drop={"probes": [{"kind": "stat", "path": "/x"}], "ops": [], "writes": []}, answers=[7]
+        )
+    ),
+    "a left thing with strange ops": recording(
+        left_over(drop={"probes": [], "ops": [{"kind": "import", "path": "os"}], "writes": []})
+    ),
     "an event of no step": events({"event": "done", "step": "99", "outcome": "changed"}),
     "an event without a step": events({"event": "done", "outcome": "changed"}),
     "an outcome of its own": events({"event": "done", "step": "0", "outcome": "{{7*7}}"}),

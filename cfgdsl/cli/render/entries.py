@@ -16,11 +16,15 @@ GLYPHS = {
     "create": ("+", "create"),
     "update": ("~", "update"),
     "delete": ("-", "delete"),
+    "restore": ("<", "update"),
     "run": ("!", "run"),
     "restart": ("↻", "refresh"),
     "reload": ("↻", "refresh"),
 }
 """The sign and the style of each action; a type's own words look like `run`."""
+
+_PLAIN = ("create", "update", "delete", "run")
+"""Actions that their sign says; others are named."""
 
 
 @attrs.frozen(kw_only=True)
@@ -40,7 +44,7 @@ def step_entry(step: Step, view: View) -> Entry:
     """A change: what, why, where it was declared, and its differences."""
     glyph, style = GLYPHS.get(step.action, ("!", "run"))
     reason = step.reason
-    if step.action not in {"create", "update", "delete", "run"}:
+    if step.action not in _PLAIN:
         reason = f"{step.action}: {reason}"
     if step.possible:
         glyph, style = "?", "possible"

@@ -18,6 +18,7 @@ PAST = {
     "create": "created",
     "update": "updated",
     "delete": "deleted",
+    "restore": "restored",
     "run": "run",
     "restart": "restarted",
     "reload": "reloaded",
@@ -50,6 +51,12 @@ def run_lines(run: Run, plan: Plan, view: View, *, seconds: float) -> Iterator[L
         for problem in problems:
             address = problem.address if problem.address.startswith(host) else host
             yield from diagnostic_lines(problem, view, title="Failed", address=address)
+        yield ()
+    for host, deviations in run.deviations.items():
+        for deviation in deviations:
+            yield from diagnostic_lines(
+                deviation, view, title="Deviated", address=deviation.address or host
+            )
         yield ()
     halted = run.halted
     if halted is not None:
