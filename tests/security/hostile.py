@@ -91,7 +91,7 @@ def recording(made_up: Any) -> Callable[[Path], None]:
 
 def left_over(**entry: Any) -> dict[str, Any]:
     """A record of one thing that is no longer declared."""
-    drop = {"probes": [], "ops": [], "writes": []}
+    drop: dict[str, Any] = {"probes": [], "ops": [], "writes": []}
     return {"others": {"x:y": {"created": True, "drop": drop, "answers": [], **entry}}}
 
 
