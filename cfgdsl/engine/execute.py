@@ -28,7 +28,7 @@ from cfgdsl.engine.events import (
 )
 from cfgdsl.engine.run import WELL
 from cfgdsl.engine.vault import Vault
-from cfgdsl.engine.verify import look_again
+from cfgdsl.engine.verify import last_look
 from cfgdsl.targets.session import Session
 
 _EMPTY = Content.of("")
@@ -78,11 +78,10 @@ class HostExecution:
         return self._stays(session, outcomes) and ok
 
     def _stays(self, session: Session, outcomes: Sequence[StepDone]) -> bool:
-        """Whether all is still as declared; a run that was stopped is not looked at again."""
-        found = {done.outcome for done in outcomes}
-        if "changed" not in found or "stopped" in found:
+        """Whether all is as declared when it is looked at once more."""
+        if session.looked is None:
             return True
-        left = look_again(session, self.request, self.plan, outcomes)
+        left = last_look(session.looked, self.request, self.plan, outcomes)
         if left:
             self.emit(HostDeviated(host=self.plan.host, deviations=left))
         return not left

@@ -92,6 +92,7 @@ class Runner:
         self._channel = channel
         self._root = Root(root)
         self._accounts = Accounts()
+        self._asked: list[dict[str, Any]] | None = None
 
     def carry_out(self, message: dict[str, Any]) -> None:
         """Do what a valid message says, and answer it; WireError or StateError: it is refused."""
@@ -113,6 +114,7 @@ class Runner:
         probes, record = message["probes"], message.get("record")
         if record is None:
             return {"answers": self._probe(probes)}
+        self._asked = probes
         survey = Survey(self._root, record)
         answers = self._probe(probes + survey.probes)
         told = survey.answer(answers[len(probes) :])
@@ -145,7 +147,9 @@ class Runner:
             if not self._channel.ended:
                 shop = Workshop(self._root, self._accounts, contents, keeper.backups)
                 Execution(schedule, self._channel, shop, keeper).run(stopped)
-                self._channel.send({"is": "finished"})
+                look = message.get("look") and self._asked is not None and schedule.has_changed
+                answers = {"answers": self._probe(self._asked or [])} if look else {}
+                self._channel.send({"is": "finished", **answers})
         finally:
             contents.close()
 

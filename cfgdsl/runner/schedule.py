@@ -116,6 +116,12 @@ class Schedule:
             stuck = [name for name, count in waits.items() if count]
             raise WireError("steps wait for each other: %s" % ", ".join(stuck[:10]))
 
+    @property
+    def has_changed(self) -> bool:
+        """Whether something was changed, and the run was not stopped."""
+        found = {step.outcome for step in self.steps.values()}
+        return "changed" in found and "stopped" not in found
+
     def refreshes_after(self, step: Step) -> Iterator[Step]:
         """The refreshes that are owed once `step` has changed something."""
         return (each for each in self._next[step.id] if each.debt and step.id in each.causes)

@@ -15,7 +15,8 @@ Messages, controller to runner
     ``{"do": "execute", "run": ID, "project": NAME, "steps": [...], "contents": [[sha256, size]]}``:
     followed by the ``B`` frames of the contents; execution starts when all have arrived. For the
     record: `by` (who runs this), `adopt` (what is managed from now on without a change, by name:
-    own and applied, as in steps), `forget` (names), `rename` (old names to new ones).
+    own and applied, as in steps), `forget` (names), `rename` (old names to new ones). `look`: see
+    `finished`.
     ``{"do": "history", "project": NAME, "run": ID}``: the runs of a project, and what one noted.
     ``{"do": "resolve", "steps": {ID: {"ops": [...], "want": D}, ID: {"done": OUTCOME, ...}}}``:
     the controller's decision on steps that the runner has reported as ``observed``.
@@ -27,7 +28,9 @@ Messages, runner to controller
     ``{"is": "facts", "facts": {...}}``, ``{"is": "answers", "answers": [...], "record": {...}}``,
     ``{"is": "history", "runs": {...}, "entries": [...]}``.
     ``{"is": "event", ...}``: see `EVENTS`; many may come in a row.
-    ``{"is": "finished"}``: every step of an ``execute`` has an outcome.
+    ``{"is": "finished", "answers": [...]}``: every step of an ``execute`` has an outcome. With
+    answers when `look` asked for it and something has changed: the questions that were asked last
+    together with a `record`, asked once more.
     ``{"is": "refused", "why": TEXT}``: the message cannot be carried out; nothing was changed.
 
 An answer is JSON; None means absent. ``{"error": TEXT}`` means that the question could not be
@@ -168,6 +171,7 @@ MESSAGES = {
         "adopt?",
         "forget?",
         "rename?",
+        "look?",
     ),
     "history": ("project?", "run?"),
     "resolve": ("steps",),

@@ -88,6 +88,13 @@ def check_answers(message: Mapping[str, Any], probes: Sequence[Mapping[str, Any]
     return _fitting(message.get("answers"), probes)
 
 
+def check_finished(
+    message: Mapping[str, Any], probes: Sequence[Mapping[str, Any]]
+) -> list[Any] | None:
+    """The answers of the last look; None: there was none."""
+    return None if message.get("answers") is None else _fitting(message["answers"], probes)
+
+
 def check_record(message: Mapping[str, Any], declared: Sequence[str]) -> HostRecord:
     """What the record says, its answers to questions of its own included."""
     raw = _object(message, "record")

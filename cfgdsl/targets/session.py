@@ -47,6 +47,9 @@ class Session:
         self._buffer = bytearray(dialogue.rest())
         self._writing = threading.Lock()
         self._closed = False
+        self._asked: list[Mapping[str, Any]] = []
+        self.looked: list[Any] | None = None
+        """The answers to what `observe` asked last, when an `execute` had changed something."""
         self.traffic = traffic
         self.notices = tuple(notices)
         greeting = self._receive(self._timeouts.start, inbound.SMALL)
@@ -98,7 +101,8 @@ class Session:
     ) -> tuple[list[Any], HostRecord]:
         """The answers to `probes`, in order, and what the record says (asked as `wire.RECORD` has
         it); one message each way."""
-        self._send({"do": "probe", "probes": list(probes), "record": dict(record)})
+        self._asked = list(probes)
+        self._send({"do": "probe", "probes": self._asked, "record": dict(record)})
         declared = [name for name, _ in record["declared"]]
         answer = self._receive(self._timeouts.probe, wire.MAX_MESSAGE)
         answers = self._checked(lambda message: inbound.check_answers(message, probes), answer)
@@ -129,6 +133,9 @@ class Session:
         content changed meanwhile or the host answers nonsense, `ConnectionLost` when it goes away.
         """
         message: Message = {"do": "execute", "run": run, "steps": list(steps), **(notes or {})}
+        self.looked = None
+        if self._asked:
+            message["look"] = True
         if project is not None:
             message["project"] = project
         if contents:
@@ -168,10 +175,13 @@ class Session:
         self.close()
 
     def _events(self, running: dict[str, Sequence[Mapping[str, Any]]]) -> Iterator[Message]:
-        limit = inbound.answers_limit(1 + len(running))
+        limit = inbound.answers_limit(1 + max(len(running), len(self._asked)))
         while True:
             message = self._receive(None, limit)
             if message.get("is") == "finished":
+                self.looked = self._checked(
+                    lambda m: inbound.check_finished(m, self._asked), message
+                )
                 break
             self._checked(lambda m: inbound.check_event(m, running), message)
             if message["event"] == "done":

@@ -46,7 +46,7 @@ class Bench:
             declare[-1]()
 
         configured = configure(Host(host.name))(everything)
-        declarations = Declarations(project="bench", configured=[configured])
+        declarations = Declarations(configured=[configured])
         with Project(declarations, Options(ssh_config=host.ssh_config)) as project:
             yield cls(host, project, declare)
 

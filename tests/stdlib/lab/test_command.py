@@ -110,7 +110,7 @@ def test_a_secret_goes_to_its_input_and_nowhere_else(
     assert bench.out("cat", "/srv/from-secret") == "correct horse"
     assert "correct horse" not in bench.out("cat", "/srv/args")
     assert "correct horse" not in repr(run.events) + plan.to_json()
-    journal = bench.sh("cat /var/lib/cfgdsl/bench/journal")
+    journal = bench.sh("cat /var/lib/cfgdsl/.unnamed/journal")
     assert "correct horse" not in journal
 
 

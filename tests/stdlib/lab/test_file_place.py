@@ -174,7 +174,7 @@ def test_a_secret_makes_its_file_private(bench: Bench, tmp_path: object) -> None
     assert bench.stat("/srv/secret.shared") == "640 root adm regular file"
     bench.sh("chmod 0644 /srv/secret.conf; echo other > /srv/secret")
     shown = repr(bench.plan(declare)) + str(bench.plan(declare).to_json())
-    assert "correct" not in shown
+    assert "horse" not in shown
     assert bench.apply(declare) == {"file:/srv/secret": "update", "file:/srv/secret.conf": "update"}
     assert bench.stat("/srv/secret.conf") == "600 root root regular file"
 
