@@ -69,6 +69,8 @@ class Drops:
     """To be planned with the others: what is deleted, and what is put back as it was."""
     actions: Mapping[str, str] = attrs.field(factory=dict)
     """By identity: `delete`, `restore` or `forget`."""
+    reason: str = "no longer declared"
+    """Why, in words."""
     forgotten: tuple[Left, ...] = ()
     """Owned no longer, and left as it is."""
     notes: tuple[Diagnostic, ...] = ()

@@ -233,7 +233,7 @@ class _Planner:
         return self.add_step(
             resource,
             action=dropped or action,
-            reason="no longer declared" if dropped else reason,
+            reason=self.request.drops.reason if dropped else reason,
             corrective=self.ledger.is_corrective(resource),
             record=self.ledger.note(resource, change) if closed else None,
             release=dropped is not None,

@@ -51,7 +51,7 @@ def observe_host(
     resources = evaluated.graph.resources
     asked = questions(resources)
     found, record = session.observe(
-        [probe.to_json() for probe in asked], _about(resources, evaluated, wishes)
+        [probe.to_json() for probe in asked], about_record(resources, evaluated, wishes)
     )
     answers = dict(zip(asked, found, strict=True))
     for left in record.left:
@@ -63,15 +63,17 @@ def observe_host(
         graph = build((*resources, *dropped.resources), evaluated.components)
         more = [probe for probe in questions(dropped.resources) if probe not in answers]
         answers.update(zip(more, session.probe([p.to_json() for p in more]), strict=True))
-    request = _request(host, evaluated, identity, basics.machine_id, wishes.tags)
+    request = request_of(host, evaluated, identity, basics.machine_id, wishes.tags)
     request = attrs.evolve(
         request, graph=graph, record=record, owns=wishes.project is not None, drops=dropped
     )
     planned = _without_programs(host, plan_host(request, answers))
-    return Observed(planned, request, identity, frozenset(_tags(evaluated)))
+    return Observed(planned, request, identity, all_tags(evaluated))
 
 
-def _about(resources: tuple[Resource, ...], evaluated: Evaluated, wishes: Wishes) -> dict[str, Any]:
+def about_record(
+    resources: tuple[Resource, ...], evaluated: Evaluated, wishes: Wishes
+) -> dict[str, Any]:
     """What is asked of the record (`cfgdsl.runner.wire.RECORD`)."""
     declared = [[r.identity, applied_digest(r)] for r in resources] if wishes.project else []
     asked: dict[str, Any] = {"declared": declared}
@@ -103,21 +105,26 @@ def _without_programs(host: Host[Any], planned: Planned) -> Planned:
     return attrs.evolve(planned, plan=attrs.evolve(planned.plan, steps=(), problems=told))
 
 
-def _tags(evaluated: Evaluated) -> Iterator[str]:
+def all_tags(evaluated: Evaluated) -> frozenset[str]:
     """All that `--tags` may name on a host."""
+    return frozenset(_tags(evaluated))
+
+
+def _tags(evaluated: Evaluated) -> Iterator[str]:
     for resource in evaluated.graph.resources:
         yield from resource.tags
     for component in evaluated.components:
         yield component.partition(":")[2]
 
 
-def _request(
+def request_of(
     host: Host[Any],
     evaluated: Evaluated,
     identity: Identity,
     machine_id: str | None,
     tags: frozenset[str],
 ) -> Request:
+    """What a plan of `host` is made from, but for its record."""
     inside: Mapping[str, tuple[str, ...]] = evaluated.components
     named = {i for tag in tags for i in inside.get(f"component:{tag}", ())}
 

@@ -88,6 +88,18 @@ class Backups:
                 os.unlink(name, dir_fd=self._folder)
 
 
+def names(folder: int) -> set[str]:
+    """The contents that a record's folder keeps; it is made by the first run."""
+    try:
+        fd = os.open(FOLDER, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
+    except FileNotFoundError:
+        return set()
+    try:
+        return set(os.listdir(fd))
+    finally:
+        os.close(fd)
+
+
 def copy(source: int, target: int, start: int, size: int) -> None:
     """Copy `size` bytes of a file, from `start` on, to the end of another."""
     done = 0

@@ -12,12 +12,12 @@ from .lean import sha256
 from .lock import Lock
 from .ops import TEMP
 from .paths import explain
-from .record import Record, condensed
+from .record import Record, condensed, contents_in
 from .state import StateError, open_state
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
     from typing import Any, Self
 
     from .paths import Root
@@ -59,7 +59,7 @@ class Keeper:
             if damaged or end > MOST:
                 entries = condensed(entries)
                 end = journal.replace(self.folder, entries)
-                self.backups.forget(_digests(entries))
+                self.backups.forget(contents_in(entries))
             self.record = Record(entries)
             _sweep(self.record.pending.values())
             self._secret = _key(self.folder)
@@ -216,19 +216,6 @@ def _put_aside(folder: int) -> None:
     except FileNotFoundError:
         pass
     os.link(journal.NAME, _DAMAGED, src_dir_fd=folder, dst_dir_fd=folder)
-
-
-def _digests(value: Any) -> Iterator[str]:
-    """Every content that is named anywhere in entries."""
-    todo = [value]
-    while todo:
-        each = todo.pop()
-        if isinstance(each, dict):
-            if isinstance(each.get("sha256"), str):
-                yield each["sha256"]
-            todo += each.values()
-        elif isinstance(each, list):
-            todo += each
 
 
 def _sweep(pending: Iterable[dict[str, Any]]) -> None:

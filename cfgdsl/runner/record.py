@@ -16,7 +16,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from typing import Any
 
     Entry = dict[str, Any]
@@ -137,3 +137,16 @@ def condensed(entries: list[Entry]) -> list[Entry]:
     kept = set(list(record.runs)[-KEPT_RUNS:])
     history = [e for e in entries if e.get("run") in kept]
     return [*history, record.snapshot()]
+
+
+def contents_in(value: Any) -> Iterator[str]:
+    """Every content that is named anywhere in entries."""
+    todo = [value]
+    while todo:
+        each = todo.pop()
+        if isinstance(each, dict):
+            if isinstance(each.get("sha256"), str):
+                yield each["sha256"]
+            todo += each.values()
+        elif isinstance(each, list):
+            todo += each

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 
-from . import journal
+from . import backups, journal
 from .facts import read_text
 from .keeper import is_paid, keyed, read_key
-from .record import Record
+from .record import Record, contents_in
 from .state import StateError, find_state, other_projects
 
 TYPE_CHECKING = False
@@ -123,13 +123,16 @@ class Survey:
 
 
 def history(root: Root, project: str | None, run: str | None) -> Entry:
-    """The runs of a project on this host; of one of them, all that was noted. Raises StateError."""
+    """The runs of a project on this host; of one of them, all that was noted, and which of the
+    contents that it replaced are kept. Raises StateError."""
     folder = find_state(root, project)
     if folder is None:
-        return {"runs": {}, "entries": []}
+        return {"runs": {}, "entries": [], "kept": []}
     try:
         entries, _, _ = journal.read(folder)
+        kept = backups.names(folder)
     finally:
         os.close(folder)
     wanted = [entry for entry in entries if run is not None and entry.get("run") == run]
-    return {"runs": Record(entries).runs, "entries": wanted}
+    named = set(contents_in(wanted))
+    return {"runs": Record(entries).runs, "entries": wanted, "kept": sorted(named & kept)}

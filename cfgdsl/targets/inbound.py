@@ -111,12 +111,14 @@ def check_record(message: Mapping[str, Any], declared: Sequence[str]) -> HostRec
 def check_history(message: Mapping[str, Any]) -> dict[str, Any]:
     """Runs by their id, and the entries of one of them."""
     _expect(message, "history")
-    runs, entries = _object(message, "runs"), message.get("entries")
+    runs, entries, kept = _object(message, "runs"), message.get("entries"), message.get("kept")
     if not all(isinstance(run, dict) for run in runs.values()):
         raise NonsenseError("a run that is no object")
     if not isinstance(entries, list) or not all(isinstance(e, dict) for e in entries):
         raise NonsenseError("entries that are none")
-    return {"runs": runs, "entries": entries}
+    if not isinstance(kept, list) or not all(isinstance(name, str) for name in kept):
+        raise NonsenseError("kept contents that are none")
+    return {"runs": runs, "entries": entries, "kept": kept}
 
 
 def _fitting(answers: Any, probes: Sequence[Mapping[str, Any]]) -> list[Any]:
