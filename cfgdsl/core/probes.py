@@ -60,6 +60,18 @@ class Read(Probe):
 
 
 @wire_value
+class List(Probe):
+    """The names in a directory, sorted, the first thousand of them.
+
+    >>> List("/srv/www").to_json()
+    {'kind': 'list', 'path': '/srv/www'}
+    """
+
+    kind: ClassVar = "list"
+    path: str
+
+
+@wire_value
 class User(Probe):
     """An account: uid, primary group, comment, home, shell, supplementary groups.
 
@@ -134,7 +146,7 @@ class Run(Probe):
 
 
 _KINDS: dict[str, type[Probe]] = {
-    cls.kind: cls for cls in (Stat, Read, User, Group, AccountName, Query, Run)
+    cls.kind: cls for cls in (Stat, Read, List, User, Group, AccountName, Query, Run)
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from . import query
-from .files import read_answer, stat_answer
+from .files import list_answer, read_answer, stat_answer
 from .process import Command
 from .wire import canonical
 
@@ -96,6 +96,8 @@ class Inquiry:
             unless, up_to = probe.get("unless"), probe.get("up_to")
             up_to = 64 * 1024 if up_to is None else up_to
             return read_answer(self._root, probe["path"], unless, up_to, follow)
+        if kind == "list":
+            return list_answer(self._root, probe["path"])
         if kind == "account_name":
             return self._accounts.account_name(probe["database"], probe["number"])
         return getattr(self._accounts, kind)(probe["name"])

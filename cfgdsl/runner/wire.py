@@ -59,6 +59,9 @@ BLOB_FRAME = b"B"
 _HEAD = struct.Struct("!Ic")
 HEAD_SIZE = _HEAD.size
 
+MOST_NAMES = 1000
+"""How many names an answer to `list` has at most."""
+
 # Which fields each probe has. A field marked "?" may be left out; its value is then None.
 PROBES = {
     # How a path is: {"kind": "file" | "dir" | "link" | "other", "mode": int, "owner": NAME,
@@ -69,6 +72,9 @@ PROBES = {
     # `text` (not part of digests) is there only when sha256 differs from `unless`, size is at most
     # `up_to` and the bytes are UTF-8 without NUL; else None.
     "read": ("path", "unless?", "up_to?", "follow?"),
+    # What is in a directory: {"names": [sorted], "more": bool}, at most `MOST_NAMES` of them, the
+    # first in order. None when there is no directory; a link to one is none.
+    "list": ("path",),
     # {"uid", "group", "comment", "home", "shell", "groups": [sorted, without the primary]}
     "user": ("name",),
     # The answer: {"gid": int}

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import cfgdsl
 from tests.badinput.workspace import Workspace, refused
 
 
@@ -91,9 +92,36 @@ def test_a_name_that_the_system_does_not_know_is_told(work: Workspace) -> None:
 
 def test_a_folder_with_content_is_not_removed_by_surprise(work: Workspace) -> None:
     (work.root / "x/y").mkdir(parents=True)
-    work.local('Directory("/x", absent=True)  # HERE')
-    refused(work.run("apply", "--yes"), "local/directory:/x", "not empty", work.line(), code=1)
-    assert "x/y" in work.tree()
+    work.local('Directory("/x", absent=True)  # HERE\nFile("/other", content="")')
+    told = ("Cannot plan: local/directory:/x: /x is not empty: it holds y", "recursive=True")
+    refused(work.run("apply", "--yes"), *told, work.line(), code=1)
+    assert list(work.tree()) == ["x", "x/y"]
+
+
+def test_a_folder_that_the_plan_empties_first_is_removed(work: Workspace) -> None:
+    (work.root / "x/y").mkdir(parents=True)
+    (work.root / "x/f").touch()
+    work.local("""
+        Directory("/x", absent=True)
+        Directory("/x/y", absent=True)
+        File("/x/f", absent=True)
+    """)
+    done = work.run("apply", "--yes", "--json")
+    assert done.code == 0, done
+    assert '"action": "delete"' in done.out
+    assert "x" not in work.tree()
+    assert work.run("plan", "--detailed-exitcode").code == 0
+
+
+def test_what_came_into_a_folder_since_the_plan_stays(work: Workspace) -> None:
+    (work.root / "x").mkdir()
+    work.local('Directory("/x", absent=True)')
+    with cfgdsl.load(work.file) as project:
+        plan = project.plan()
+        (work.root / "x/new").touch()
+        run = project.apply(plan)
+    assert [done.outcome for done in run.failures] == ["stale"]
+    assert "x/new" in work.tree()
 
 
 def test_a_name_longer_than_the_system_allows_is_told(work: Workspace) -> None:
