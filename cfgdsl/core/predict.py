@@ -18,6 +18,7 @@ from cfgdsl.core.ops import Link, Mkdir, Op, Put, Remove, Run, SetAttrs
 from cfgdsl.core.overlay import KEPT, PathOverlay
 from cfgdsl.core.probes import (
     AccountName,
+    AccountNumber,
     Answer,
     Group,
     List,
@@ -253,15 +254,28 @@ class World:
             raise ImpossibleError(f"{folder} is a {_kind_of(answer)}, not a directory")
 
     def _need_owner(self, owner: str | None, group: str | None) -> None:
-        for kind, name in ((User, owner), (Group, group)):
-            if name is None or name.isdecimal():
+        for account in (User(owner) if owner else None, Group(group) if group else None):
+            if account is None or account.name.isdecimal():
                 continue
-            if kind(name) in self._base and self.answer(kind(name)) is None:
-                what = kind.kind
+            found = self._owner(account)
+            if is_error(found):
+                raise ImpossibleError(
+                    found["error"], hint="Leave it out, or name an account of this machine."
+                )
+            if found is None:
+                what, name = account.kind, account.name
                 raise ImpossibleError(
                     f"there is no {what} {name!r} on the host, and nothing in the plan makes it",
                     hint=f'Declare {what.capitalize()}("{name}").',
                 )
+
+    def _owner(self, account: User | Group) -> Answer | Unknown:
+        """Whether files can belong to it: as this plan leaves it, else as the host says."""
+        number = AccountNumber(account.kind, account.name)
+        if self.is_base(account) and number in self._base:
+            return self._base[number]
+        found = self.answer(account)
+        return Unknown("it has no accounts") if is_error(found) else found
 
 
 def _kind_of(stat: Mapping[str, Any]) -> str:

@@ -109,6 +109,19 @@ class AccountName(Probe):
 
 
 @wire_value
+class AccountNumber(Probe):
+    """Which number a name has in the `database` of users or of groups: whether it can own files.
+
+    >>> AccountNumber("group", "adm").to_json()
+    {'kind': 'account_number', 'database': 'group', 'name': 'adm'}
+    """
+
+    kind: ClassVar = "account_number"
+    database: str
+    name: str
+
+
+@wire_value
 class Query(Probe):
     """One item of a bulk question: all that are alike but for `item` run as one command.
 
@@ -146,7 +159,7 @@ class Run(Probe):
 
 
 _KINDS: dict[str, type[Probe]] = {
-    cls.kind: cls for cls in (Stat, Read, List, User, Group, AccountName, Query, Run)
+    cls.kind: cls for cls in (Stat, Read, List, User, Group, AccountName, AccountNumber, Query, Run)
 }
 
 

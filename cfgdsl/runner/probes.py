@@ -100,7 +100,16 @@ class Inquiry:
             return list_answer(self._root, probe["path"])
         if kind == "account_name":
             return self._accounts.account_name(probe["database"], probe["number"])
+        if kind == "account_number":
+            return self._account_number(probe["database"], probe["name"])
         return getattr(self._accounts, kind)(probe["name"])
+
+    def _account_number(self, database: str, name: str) -> dict[str, Any] | None:
+        found = self._accounts.account_number(database, name)
+        if found is None and not self._root.whole:
+            why = "this machine has no %s %r, and the directory %s has none of its own"
+            return {"error": why % (database, name, self._root.path)}
+        return found
 
     def _start_commands(self, probes: Sequence[tuple[str, Probe]]) -> None:
         if not self._root.whole:

@@ -81,6 +81,9 @@ PROBES = {
     "group": ("name",),
     # Who has a number: {"name": NAME}, of the `database` "user" or "group".
     "account_name": ("database", "number"),
+    # Which number a name has, as an owner of files: {"number": int}. Also a target that is only a
+    # directory has owners: those of the machine that it lies on.
+    "account_number": ("database", "name"),
     # A bulk question: all `query` probes alike but for `item` run as ONE command, argv + items.
     # split "rows": a line of columns (by `separator`, default TAB), the first is the item; answer:
     # the list of the others. split "blocks": paragraphs of KEY<separator>VALUE lines (default "=");

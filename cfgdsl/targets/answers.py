@@ -102,6 +102,7 @@ _FITS: Mapping[str, Check] = {
     "user": _with(_USER),
     "group": _with({"gid": _is_number}),
     "account_name": _with({"name": _is_text}),
+    "account_number": _with({"number": _is_number}),
     "query": _is_query,
     "run": _is_run,
 }

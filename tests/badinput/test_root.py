@@ -1,5 +1,7 @@
 """What is in the way on the host: told by the plan where it can be, and nothing is changed."""
 
+import os
+import pwd
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -86,8 +88,23 @@ def test_what_is_in_the_way_is_told_and_stays(work: Workspace, case: str) -> Non
 
 def test_a_name_that_the_system_does_not_know_is_told(work: Workspace) -> None:
     work.local('File("/x", content="", owner="no-such-user")  # HERE')
-    refused(work.run("apply", "--yes"), "no-such-user", work.line(), code=1)
-    assert "x" not in work.tree()
+    told = f"this machine has no user 'no-such-user', and the directory {work.root} has none"
+    refused(work.run("plan"), "Cannot plan: local/file:/x", told, work.line(), code=1)
+    refused(work.run("apply", "--yes"), told, work.line(), code=1)
+    assert work.tree() == {}
+
+
+def test_a_name_that_this_machine_knows_can_be_an_owner_in_a_folder(work: Workspace) -> None:
+    me = pwd.getpwuid(os.geteuid()).pw_name
+    work.local(f'File("/x", content="", owner={me!r})')
+    assert work.run("apply", "--yes").code == 0
+    assert work.run("plan", "--detailed-exitcode").code == 0
+
+
+def test_a_user_needs_a_whole_system_also_one_that_this_machine_has(work: Workspace) -> None:
+    work.local('User("root", shell="/bin/bash")  # HERE\nFile("/x", content="", owner="root")')
+    refused(work.run("apply", "--yes"), "needs a whole system", work.line(), code=1)
+    assert work.tree() == {}
 
 
 def test_a_folder_with_content_is_not_removed_by_surprise(work: Workspace) -> None:

@@ -50,8 +50,10 @@ class Machine:
                 return self._read(probe, self.paths.get(path))
             case probes.List(path):
                 return self._names(path)
-            case probes.User(name):
-                return {"shell": self.users[name]} if name in self.users else None
+            case probes.User(name) | probes.AccountNumber("user", name):
+                entry = {"shell": self.users.get(name)}
+                found = entry if isinstance(probe, probes.User) else {"number": 1}
+                return found if name in self.users else None
             case probes.Query():
                 return self._row(probe.argv, probe.item)
             case probes.Run(("test", word)):

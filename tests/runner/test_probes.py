@@ -191,13 +191,30 @@ def test_accounts(runner: RunnerProcess) -> None:
     assert (missing, group, no_group) == (None, {"gid": 0}, None)
 
 
-def test_who_has_a_number(runner: RunnerProcess) -> None:
+def test_who_has_a_number_and_which_number_a_name_has(runner: RunnerProcess) -> None:
     answers = runner.probe(
         {"kind": "account_name", "database": "user", "number": 0},
         {"kind": "account_name", "database": "group", "number": 0},
         {"kind": "account_name", "database": "group", "number": 987654},
+        {"kind": "account_number", "database": "user", "name": "root"},
+        {"kind": "account_number", "database": "group", "name": "no-such"},
+        {"kind": "account_number", "database": "user", "name": "1234567"},
     )
-    assert answers == [{"name": "root"}, {"name": "root"}, None]
+    assert answers == [
+        {"name": "root"}, {"name": "root"}, None, {"number": 0}, None, {"number": 1234567}
+    ]  # fmt: skip
+
+
+def test_in_a_directory_the_owners_are_those_of_this_machine(
+    rooted: RunnerProcess, tree: Path
+) -> None:
+    known, unknown = rooted.probe(
+        {"kind": "account_number", "database": "user", "name": "root"},
+        {"kind": "account_number", "database": "group", "name": "no-such"},
+    )
+    assert known == {"number": 0}
+    assert unknown["error"].startswith("this machine has no group 'no-such', and the directory")
+    assert str(tree) in unknown["error"]
 
 
 def test_a_directory_that_is_not_there_is_an_empty_one_until_something_is_put_in_it(
