@@ -225,6 +225,7 @@ class _Planner:
         what it read before. Whatever cannot be said of it is not asked here."""
         if type(resource).tasks is Resource.tasks:
             return
+        self.world.tell({})
         try:
             if self._condition_holds(index, resource) is False:
                 return
@@ -233,6 +234,7 @@ class _Planner:
                 first, _ = self.tasks.before(resource, change, before)
                 self.own[index] = self.tasks.after(resource, change, before | first, frozenset())
                 self.provided[index] |= self.own[index]
+                self.notes += notes_on(resource, [change], self.request.host)
         except ImpossibleError:
             return
 

@@ -191,3 +191,12 @@ def test_a_validated_file_needs_a_whole_system_and_the_plan_says_so(work: Worksp
     work.local('File("/x", content="", validate=["true", "%s"])  # HERE')
     refused(work.run("apply", "--yes"), "needs a whole system", work.line(), code=1)
     assert work.tree() == {}
+
+
+def test_the_record_makes_nothing_that_the_plan_promised_to_make(work: Workspace) -> None:
+    work.local('Directory("/var")\nDirectory("/var/lib", mode=0o750)')
+    done = work.run("apply", "--yes")
+    assert done.code == 0, done
+    assert "2 created" in done.out
+    assert work.run("plan", "--detailed-exitcode").code == 0
+    assert not (work.root / "var/lib").joinpath("cfgdsl").exists()
