@@ -95,6 +95,8 @@ def _converged_answer(probe: Probe, placed: Mapping[str, File | Directory | Syml
         case probes.User(name):
             entry = {"uid": 1000, "group": name, "comment": "", "home": f"/home/{name}"}
             return {**entry, "shell": "/bin/sh", "groups": []}
+        case probes.AccountNumber():
+            return {"number": 1000}
         case probes.Query((program, *_), name) if program != "apt-cache":
             installed = {"Version": "1.0", "Status": "installed"}
             return installed if program == "dpkg-query" else _unit(name, "active")

@@ -1,5 +1,6 @@
 """The part of the screen that moves: a few rows below what is printed, redrawn at a steady pace."""
 
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,7 +22,10 @@ class Live:
 
     def __init__(self, rows: Callable[[int, int], Sequence[Line]], *, colour: bool) -> None:
         self._rows = rows
-        self._console = Console(no_color=not colour, highlight=False, markup=False, emoji=False)
+        # No colour system: no style either. With `no_color` alone, rich still writes bold and dim.
+        self._console = Console(
+            color_system="auto" if colour else None, highlight=False, markup=False, emoji=False
+        )
         self._lock = threading.RLock()
         self._rich: RichLive | None = None
         self._timer = threading.Timer(_DELAY, self._start)
@@ -70,8 +74,8 @@ class Live:
                 console=self._console,
                 transient=True,
                 refresh_per_second=_PER_SECOND,
-                redirect_stdout=False,
-                redirect_stderr=False,
+                redirect_stdout=True,  # what the configuration prints goes above the rows
+                redirect_stderr=sys.stderr.isatty(),
                 vertical_overflow="crop",
             )
             self._rich.start()

@@ -36,7 +36,11 @@ def opened(file: Path, terminal: Terminal, connections: Connections) -> Iterator
         connect_timeout=connections.connect_timeout,
         ask=terminal.ask_secret if terminal.is_interactive else None,
     )
-    with cfgdsl.load(file, options=options) as project, ending(project.stop):
+    with (
+        terminal.running_code(),
+        cfgdsl.load(file, options=options) as project,
+        ending(project.stop),
+    ):
         yield project
 
 

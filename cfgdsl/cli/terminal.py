@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, TextIO
 
+from cfgdsl.cli.streams import kept_apart
 from cfgdsl.cli.text import STYLES, Line, clean, line, plain
 from cfgdsl.cli.view import View
 
@@ -31,7 +32,12 @@ _ASCII = str.maketrans({"→": "->", "↻": "@", "·": "-", "│": "|", "━": "
 class Terminal:
     """Standard output for results, standard error for what went wrong; plain when piped."""
 
-    def __init__(self, *, no_color: bool = False, verbose: bool = False) -> None:
+    def __init__(
+        self, *, no_color: bool = False, verbose: bool = False, for_programs: bool = False
+    ) -> None:
+        self._results = sys.stdout
+        self._for_programs = for_programs
+        """Whether standard output is for one document, and for nothing else."""
         self._colour = not no_color and not os.environ.get("NO_COLOR") and not _dumb()
         self._lock = threading.RLock()
         self._live: Live | None = None
@@ -43,6 +49,20 @@ class Terminal:
         self.is_interactive = sys.stdin.isatty() and sys.stdout.isatty() and not _in_ci()
         """Whether somebody can be asked."""
         self.view = View.here(verbose=verbose, terminal=sys.stdout.isatty())
+
+    @contextmanager
+    def running_code(self) -> Iterator[None]:
+        """While the configuration runs, its own prints must not end up in a document."""
+        if not self._for_programs:
+            yield
+            return
+        before = self._results
+        with kept_apart() as results:
+            self._results = results
+            try:
+                yield
+            finally:
+                self._results = before
 
     def show(self, lines: Iterable[Line]) -> None:
         """Print to standard output; above the live display, while there is one."""
@@ -61,8 +81,8 @@ class Terminal:
     def data(self, text: str) -> None:
         """Print one document (JSON, dot, SVG) to standard output, as it is."""
         with self._lock:
-            sys.stdout.write(text if text.endswith("\n") else text + "\n")
-            sys.stdout.flush()
+            self._results.write(text if text.endswith("\n") else text + "\n")
+            self._results.flush()
 
     @contextmanager
     def carrying_on(self) -> Iterator[None]:

@@ -17,7 +17,8 @@ from cfgdsl.core.secret import redact, strip_marks
 # Controls (the tab is harmless), and the marks that reorder text on screen: a host could make one
 # command look like another with them.
 _UNSAFE = re.compile(
-    "[\x00-\x08\x0a-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
+    "[\x00-\x08\x0a-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069"
+    "\ud800-\udfff]"  # what stands for bytes that are no text cannot be printed at all
 )
 _SEQUENCE = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor movement

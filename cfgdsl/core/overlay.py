@@ -7,10 +7,12 @@ from typing import Any, TypeGuard
 import attrs
 
 from cfgdsl.core.content import Content
-from cfgdsl.core.probes import Answer, Probe, Read, Stat, Unknown
+from cfgdsl.core.probes import Answer, List, Probe, Read, Stat, Unknown, is_error
+from cfgdsl.runner.wire import MOST_NAMES
 
 _MAX_LINKS = 40
 _NOT_ASKED = Unknown("not asked")
+_NOT_LISTED = Unknown("more is in it than was listed")
 
 KEPT = Unknown("kept")
 """The content of a path whose attributes alone change: what the host answered still holds."""
@@ -43,18 +45,33 @@ class PathOverlay:
                 (self._followed if probe.follow else self._own)[probe.path] = answer
         self._nodes: dict[str, Node] = {}
         self._removed: dict[str, int] = {}
+        self._inside: dict[str, dict[str, None]] = {}
+        """By folder: the names in it that have nodes."""
+        self._listed: dict[str, tuple[int, Answer | Unknown]] = {}
+        """What is in a folder, as a command says, and since when."""
         self._now = 0
 
     def set(self, path: str, stat: Answer | Unknown, content: Content | Unknown | None) -> None:
         """`path` is now like this."""
         self._now += 1
-        self._nodes[path] = Node(stat, content, self._now)
+        self._note(path, Node(stat, content, self._now))
 
     def remove(self, path: str) -> None:
         """`path`, and all below it, is gone; what is set below it later is there again."""
         self._now += 1
-        self._nodes[path] = Node(None, since=self._now)
+        self._note(path, Node(None, since=self._now))
         self._removed[path] = self._now
+
+    def fill(self, path: str, names: Answer | Unknown) -> None:
+        """The answer to `List(path)` is now this."""
+        self._now += 1
+        self._listed[path] = (self._now, names)
+
+    def _note(self, path: str, node: Node) -> None:
+        self._nodes[path] = node
+        folder, name = posixpath.split(path)
+        if name:
+            self._inside.setdefault(folder, {})[name] = None
 
     def node(self, path: str) -> Node | None:
         """What the overlay says of `path`; None: nothing, the host's own answer holds."""
@@ -109,6 +126,43 @@ class PathOverlay:
         shown = content.sha256 != probe.unless and content.size <= probe.up_to
         text = content.text if shown else None
         return {"sha256": content.sha256, "size": content.size, "text": text}
+
+    def names(self, path: str) -> Answer | Unknown:
+        """The answer to `List(path)`."""
+        since, found = self._listed.get(path, (0, self._base.get(List(path), _NOT_ASKED)))
+        if max(self._removed.get(path, 0), self._removal_above(path)) > since:
+            found = None
+        node = self.node(path)
+        stat = None if node is None else node.stat
+        if isinstance(stat, Unknown):
+            return stat
+        if node is not None and (stat is None or stat.get("kind") != "dir"):
+            return None
+        if found is None and node is not None:
+            found = {"names": [], "more": False}  # it is made
+        if found is None or isinstance(found, Unknown) or is_error(found):
+            return found
+        return self._changed(path, found, since)
+
+    def _changed(self, path: str, found: dict[str, Any], since: int) -> Answer | Unknown:
+        """The names in a folder, after what was made and removed in it."""
+        names = dict.fromkeys(found["names"])
+        for name in self._inside.get(path, ()):
+            node = self._nodes[posixpath.join(path, name)]
+            if node.since <= since:
+                continue
+            stat = self.stat(posixpath.join(path, name))
+            if isinstance(stat, Unknown):
+                return stat
+            if stat is None:
+                names.pop(name, None)
+            else:
+                names[name] = None
+        if list(names) == found["names"]:
+            return found
+        if found["more"] or len(names) > MOST_NAMES:
+            return _NOT_LISTED
+        return {"names": sorted(names), "more": False}
 
     def _removal_above(self, path: str) -> int:
         """When the last of the folders above was removed; 0: never."""

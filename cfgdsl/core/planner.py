@@ -12,6 +12,7 @@ from cfgdsl.core.errors import Diagnostic, ImpossibleError
 from cfgdsl.core.footprint import Footprint
 from cfgdsl.core.graph import Graph, resolve, with_awaits
 from cfgdsl.core.ledger import Ledger
+from cfgdsl.core.notes import notes_on
 from cfgdsl.core.order import in_rounds
 from cfgdsl.core.plan import HostPlan, Skip, Step, reason_for
 from cfgdsl.core.predict import Identity, World
@@ -80,6 +81,7 @@ class _Planner:
         self.steps: list[Step] = []
         self.resources: dict[int, Resource] = {}
         self.skipped: list[Skip] = []
+        self.notes: list[Diagnostic] = []
         self.problems: list[Diagnostic] = []
         self.unchanged = 0
         self.ledger = Ledger(request.record, request.drops, owns=request.owns)
@@ -110,7 +112,7 @@ class _Planner:
             unchanged=self.unchanged,
             skipped=tuple(self.skipped),
             problems=tuple(self.problems),
-            notes=self.ledger.notes(self.request.host),
+            notes=(*self.ledger.notes(self.request.host), *self.notes),
             adopt=self.ledger.adopt,
             forget=self.ledger.forget(self.graph.position, {s.identity for s in self.steps}),
             rename=self.ledger.rename,
@@ -130,7 +132,10 @@ class _Planner:
         resource = self.graph.resources[index]
         before = self._inherited(index)
         self.provided[index] = before
-        if self.broken[index] or not self.request.selected(resource):
+        if self.broken[index]:
+            return
+        if not self.request.selected(resource):
+            self._refresh(index, resource, before)
             return
         try:
             holds = self._condition_holds(index, resource)
@@ -195,26 +200,49 @@ class _Planner:
     ) -> None:
         self.world.tell({})
         view = look(resource, self.world, self.base, uncertain=self.uncertain[index])
+        changes = [view.change]
         first, effects = self.tasks.before(resource, view.change, before)
         if effects:
             self.world.tell(effects)
             view = look(resource, self.world, self.base, uncertain=self.uncertain[index])
+            changes.append(view.change)
         if view.change.is_needed or not view.known:
             step = self._step(resource, view, before | first, certain=certain)
             self.own[index] = self.provided[index] = frozenset((step.id,))
         else:
             self.ledger.unchanged(resource)
-        later = self.tasks.after(resource, view.change, before, self.provided[index])
+        later = self.tasks.after(resource, view.change, before | first, self.provided[index])
         self.own[index] |= later
         self.provided[index] |= later
         self.ledger.planned.add(resource.identity)
-        if not self.own[index] and resource.identity not in self.request.drops.actions:
+        if self.own[index]:
+            self.notes += notes_on(resource, changes, self.request.host)
+        elif resource.identity not in self.request.drops.actions:
             self.unchanged += 1
+
+    def _refresh(self, index: int, resource: Resource, before: frozenset[int]) -> None:
+        """Of what is not selected: what it owes to selected changes, or a daemon would go on with
+        what it read before. Whatever cannot be said of it is not asked here."""
+        if type(resource).tasks is Resource.tasks:
+            return
+        self.world.tell({})
+        try:
+            if self._condition_holds(index, resource) is False:
+                return
+            change = look(resource, self.world, self.base, uncertain=self.uncertain[index]).change
+            if self.tasks.owes(resource, change):
+                first, _ = self.tasks.before(resource, change, before)
+                self.own[index] = self.tasks.after(resource, change, before | first, frozenset())
+                self.provided[index] |= self.own[index]
+                self.notes += notes_on(resource, [change], self.request.host)
+        except ImpossibleError:
+            return
 
     def _step(
         self, resource: Resource, view: View, waits: frozenset[int], *, certain: bool
     ) -> Step:
         change, probes = view.change, tuple(view.answers)
+        always = bool(getattr(resource, "always", False))
         closed = view.known and certain
         ops, want, before = None, None, None
         if closed:
@@ -229,7 +257,7 @@ class _Planner:
         action = change.action if change.is_needed else DELETE if is_absent(resource) else UPDATE
         reason = "hangs on what an earlier step brings"
         if change.is_needed:
-            reason = reason_for(change.action, change.fields, resource.kind)
+            reason = reason_for(change.action, change.fields, resource.kind, always=always)
         return self.add_step(
             resource,
             action=dropped or action,
@@ -244,7 +272,7 @@ class _Planner:
             want=want,
             after=tuple(sorted(waits)),
             possible=not (certain and view.is_promised),
-            always=bool(getattr(resource, "always", False)),
+            always=always,
         )
 
     def _foresee(self, change: Change[Resource], probes: tuple[Probe, ...]) -> None:

@@ -18,8 +18,10 @@ from cfgdsl.core.ops import Link, Mkdir, Op, Put, Remove, Run, SetAttrs
 from cfgdsl.core.overlay import KEPT, PathOverlay
 from cfgdsl.core.probes import (
     AccountName,
+    AccountNumber,
     Answer,
     Group,
+    List,
     Probe,
     Query,
     Read,
@@ -60,11 +62,8 @@ class World:
 
     def answer(self, probe: Probe) -> Answer | Unknown:
         """What `probe` will answer now."""
-        match probe:
-            case Stat(path, follow):
-                return self._named(self._paths.stat(path, follow=follow))
-            case Read():
-                return self._paths.read(probe)
+        if isinstance(probe, Stat | Read | List):
+            return self._at_path(probe)
         if probe in self._told:
             return self._told[probe]
         if probe in self._over:
@@ -75,11 +74,22 @@ class World:
                 return None if is_known(first) else first
         return self._base.get(probe, Unknown("not asked"))
 
+    def _at_path(self, probe: Stat | Read | List) -> Answer | Unknown:
+        match probe:
+            case Stat(path, follow):
+                return self._named(self._paths.stat(path, follow=follow))
+            case Read():
+                return self._paths.read(probe)
+            case List(path):
+                return self._paths.names(path)
+
     def is_base(self, probe: Probe) -> bool:
         """Whether the answer is still the host's own."""
         if isinstance(probe, Stat | Read):
             end = self._paths.end_of(probe.path) if probe.follow else probe.path
             return self._paths.node(end) is None
+        if isinstance(probe, List):
+            return self._paths.node(probe.path) is None
         return probe not in self._over and probe not in self._told
 
     def tell(self, effects: Mapping[Probe, Answer | Unknown]) -> None:
@@ -100,8 +110,8 @@ class World:
                 self._link(op)
             case SetAttrs():
                 self._set_attrs(op)
-            case Remove(path):
-                self._paths.remove(path)
+            case Remove():
+                self._remove(op)
             case Run():
                 self._run(op)
             case _:
@@ -157,11 +167,22 @@ class World:
         node = self._paths.node(path)
         self._paths.set(path, {**now, **known}, node.content if node is not None else KEPT)
 
+    def _remove(self, op: Remove) -> None:
+        inside = self._paths.names(op.path)
+        if not op.recursive and isinstance(inside, dict) and inside.get("names"):
+            raise ImpossibleError(
+                f"{op.path} is not empty: it holds {_some_of(inside)}",
+                hint="Remove what is in it too, or all of it at once with recursive=True.",
+            )
+        self._paths.remove(op.path)
+
     def _run(self, op: Run) -> None:
         for probe, answer in op.effects:
             if isinstance(probe, Stat):
                 end = self._paths.end_of(probe.path) if probe.follow else probe.path
                 self._paths.set(end, answer, _content_beside(answer))
+            elif isinstance(probe, List):
+                self._paths.fill(probe.path, answer)
             elif not isinstance(probe, Read):
                 self._told.pop(probe, None)
                 self._over[probe] = answer
@@ -175,6 +196,8 @@ class World:
         for probe in probes:
             if isinstance(probe, Stat | Read):
                 self._paths.set(probe.path, unknown, unknown)
+            elif isinstance(probe, List):
+                self._paths.fill(probe.path, unknown)
             else:
                 self._over[probe] = unknown
 
@@ -231,20 +254,40 @@ class World:
             raise ImpossibleError(f"{folder} is a {_kind_of(answer)}, not a directory")
 
     def _need_owner(self, owner: str | None, group: str | None) -> None:
-        for kind, name in ((User, owner), (Group, group)):
-            if name is None or name.isdecimal():
+        for account in (User(owner) if owner else None, Group(group) if group else None):
+            if account is None or account.name.isdecimal():
                 continue
-            if kind(name) in self._base and self.answer(kind(name)) is None:
-                what = kind.kind
+            found = self._owner(account)
+            if is_error(found):
+                raise ImpossibleError(
+                    found["error"], hint="Leave it out, or name an account of this machine."
+                )
+            if found is None:
+                what, name = account.kind, account.name
                 raise ImpossibleError(
                     f"there is no {what} {name!r} on the host, and nothing in the plan makes it",
                     hint=f'Declare {what.capitalize()}("{name}").',
                 )
 
+    def _owner(self, account: User | Group) -> Answer | Unknown:
+        """Whether files can belong to it: as this plan leaves it, else as the host says."""
+        number = AccountNumber(account.kind, account.name)
+        if self.is_base(account) and number in self._base:
+            return self._base[number]
+        found = self.answer(account)
+        return Unknown("it has no accounts") if is_error(found) else found
+
 
 def _kind_of(stat: Mapping[str, Any]) -> str:
     kind = str(stat.get("kind"))
     return _KIND_WORDS.get(kind, kind)
+
+
+def _some_of(listing: Mapping[str, Any]) -> str:
+    """A few of the names in a folder, and how many more there are."""
+    names, shown = listing["names"], listing["names"][:3]
+    left = f"at least {len(names) - 2}" if listing["more"] else f"{len(names) - 3}"
+    return ", ".join(shown) + (f" and {left} more" if len(names) > 3 else "")
 
 
 def _content_beside(stat: Answer | Unknown) -> Unknown | None:

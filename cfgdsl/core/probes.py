@@ -60,6 +60,18 @@ class Read(Probe):
 
 
 @wire_value
+class List(Probe):
+    """The names in a directory, sorted, the first thousand of them.
+
+    >>> List("/srv/www").to_json()
+    {'kind': 'list', 'path': '/srv/www'}
+    """
+
+    kind: ClassVar = "list"
+    path: str
+
+
+@wire_value
 class User(Probe):
     """An account: uid, primary group, comment, home, shell, supplementary groups.
 
@@ -94,6 +106,19 @@ class AccountName(Probe):
     kind: ClassVar = "account_name"
     database: str
     number: int
+
+
+@wire_value
+class AccountNumber(Probe):
+    """Which number a name has in the `database` of users or of groups: whether it can own files.
+
+    >>> AccountNumber("group", "adm").to_json()
+    {'kind': 'account_number', 'database': 'group', 'name': 'adm'}
+    """
+
+    kind: ClassVar = "account_number"
+    database: str
+    name: str
 
 
 @wire_value
@@ -134,7 +159,7 @@ class Run(Probe):
 
 
 _KINDS: dict[str, type[Probe]] = {
-    cls.kind: cls for cls in (Stat, Read, User, Group, AccountName, Query, Run)
+    cls.kind: cls for cls in (Stat, Read, List, User, Group, AccountName, AccountNumber, Query, Run)
 }
 
 

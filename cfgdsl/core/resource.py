@@ -227,6 +227,10 @@ class Resource(metaclass=ResourceType):
         unmanaged = {s.name: cls.fields_.defaults.get(s.name) for s in cls.fields_.state}
         return self.observed(**{**unmanaged, "absent": True})
 
+    def notes(self, change: Any) -> tuple[str, ...]:  # noqa: ARG002
+        """What the plan cannot promise of the change: short sentences, without the resource."""
+        return ()
+
     def observed(self, **values: Any) -> Self:
         """This resource with fields as they were found: what `observe` returns."""
         found = object.__new__(type(self))

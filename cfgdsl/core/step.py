@@ -271,13 +271,20 @@ def diagnostic_to_json(diagnostic: Diagnostic) -> dict[str, Any]:
     }
 
 
-def reason_for(action: str, fields: tuple[FieldChange, ...], kind: str) -> str:
+def reason_for(
+    action: str, fields: tuple[FieldChange, ...], kind: str, *, always: bool = False
+) -> str:
     """Why a change is needed, in words."""
+    if always:
+        return "runs each time"
     if action == CREATE:
         return f"the {kind} is not there"
     if action == DELETE:
         return "declared absent"
     if action == UPDATE or fields:
-        names = [change.name for change in fields]
+        awaited = [c.name for c in fields if isinstance(c.after, Output | Unknown)]
+        names = [c.name for c in fields if c.name not in awaited]
+        if not names:
+            return f"{', '.join(awaited)} {'is' if len(awaited) == 1 else 'are'} known after apply"
         return f"{', '.join(names)} {'differs' if len(names) == 1 else 'differ'}"
     return "its guard does not hold"

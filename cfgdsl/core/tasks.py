@@ -87,6 +87,10 @@ class TaskSteps:
                 self._planner.world.apply(Run((task.name,), effects=effects))
         return frozenset(found)
 
+    def owes(self, resource: Resource, change: Change[Any]) -> bool:
+        """Whether changes of others oblige `resource` to something after them."""
+        return any(self._triggers(t, resource) for t in resource.tasks(change) if not t.first)
+
     def _effects(self, task: Task, placed: int) -> dict[Probe, Any]:
         """What a placed task makes of the answers; a possible one leaves that open."""
         told = {p: a for op in task.ops if isinstance(op, Run) for p, a in op.effects}

@@ -13,19 +13,13 @@ from cfgdsl.core.errors import ConfigurationError, Diagnostic
 from cfgdsl.core.origin import Origin
 from cfgdsl.core.resource import Resource, state_fields
 from cfgdsl.core.secret import secrets_in
+from cfgdsl.engine.stamp import Stamp, stamp_of
 from cfgdsl.engine.vault import Vault
 
 if TYPE_CHECKING:
-    import jinja2
+    from cfgdsl.engine.templates import Templates
 
 _CHUNK = 128 * 1024
-_Stamp = tuple[int, int, int]
-
-
-def _stamp(path: str) -> _Stamp:
-    """What changes when a file does."""
-    status = Path(path).stat()
-    return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 class Contents:
@@ -33,9 +27,8 @@ class Contents:
 
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
-        self._files: dict[str, tuple[_Stamp, Content]] = {}
-        self._environment: jinja2.Environment | None = None
-        self._templates: dict[str, tuple[_Stamp, jinja2.Template]] = {}
+        self._files: dict[str, tuple[Stamp, Content]] = {}
+        self._templates: Templates | None = None
         self._lock = threading.RLock()
 
     def resolve(self, resource: Resource) -> Resource:
@@ -71,7 +64,7 @@ class Contents:
     def _local(self, path: str, origin: Origin) -> Content:
         """Hashed once however many hosts share it; read again when it changes on disk."""
         try:
-            stamp = _stamp(path)
+            stamp = stamp_of(path)
             known = self._files.get(path)
             if known is None or known[0] != stamp:
                 self._files[path] = (stamp, _hash_file(path))
@@ -86,54 +79,13 @@ class Contents:
         return self._files[path][1]
 
     def _render(self, path: str, variables: dict[str, Any], origin: Origin) -> str:
-        import jinja2  # noqa: PLC0415 - 50 ms that a run without templates saves
-
-        try:
-            return self._template(path).render(variables)
-        except jinja2.TemplateNotFound as error:  # an OSError too
-            line = _template_line(error, path)
-            summary = f"template {path}:{line}: there is no template {error.name}"
-            detail = "Templates include others by absolute paths."
-        except OSError as error:
-            summary, detail = f"cannot read template {path}: {error.strerror}", ""
-        except jinja2.TemplateSyntaxError as error:
-            summary, detail = (
-                f"template {error.filename or path}:{error.lineno}: {error.message}",
-                "",
+        if self._templates is None:
+            from cfgdsl.engine.templates import (  # noqa: PLC0415 - 50 ms that others save
+                Templates,
             )
-        except jinja2.UndefinedError as error:
-            line = _template_line(error, path)
-            summary = f"template {path}:{line}: {error.message}"
-            detail = f"It was given: {', '.join(sorted(variables)) or 'no variables'}."
-        except Exception as error:  # noqa: BLE001 - whatever the user's expressions raise
-            line = _template_line(error, path)
-            summary, detail = f"template {path}:{line}: {type(error).__name__}: {error}", ""
-        raise ConfigurationError(Diagnostic(summary=summary, detail=detail, origins=(origin,)))
 
-    def _template(self, path: str) -> "jinja2.Template":
-        stamp = _stamp(path)
-        known = self._templates.get(path)
-        if known is None or known[0] != stamp:
-            source = Path(path).read_text()
-            environment = self._jinja()
-            code = environment.compile(source, filename=path)
-            template = environment.template_class.from_code(
-                environment, code, environment.make_globals(None)
-            )
-            self._templates[path] = (stamp, template)
-        return self._templates[path][1]
-
-    def _jinja(self) -> "jinja2.Environment":
-        if self._environment is None:
-            import jinja2.sandbox  # noqa: PLC0415 - see above
-
-            self._environment = jinja2.sandbox.SandboxedEnvironment(
-                undefined=jinja2.StrictUndefined,
-                keep_trailing_newline=True,
-                autoescape=False,
-                loader=jinja2.FunctionLoader(_included),
-            )
-        return self._environment
+            self._templates = Templates()
+        return self._templates.render(path, variables, origin)
 
 
 def stream(content: Content) -> Iterator[bytes]:
@@ -152,23 +104,6 @@ def stream(content: Content) -> Iterator[bytes]:
                 hint="Plan again.",
             )
         ) from None
-
-
-def _included(name: str) -> str | None:
-    """For `include` and `extends`: absolute paths only: one environment serves all folders."""
-    path = Path(name)
-    return path.read_text() if path.is_absolute() and path.is_file() else None
-
-
-def _template_line(error: BaseException, path: str) -> int:
-    """The line of the template that an error came from: its last frame in that file."""
-    line = 0
-    trace = error.__traceback__
-    while trace is not None:
-        if trace.tb_frame.f_code.co_filename == path:
-            line = trace.tb_lineno
-        trace = trace.tb_next
-    return line
 
 
 def _hash_file(path: str) -> Content:

@@ -95,6 +95,14 @@ class Accounts:
         name = self.user_name(number) if database == "user" else self.group_name(number)
         return None if name == str(number) else {"name": name}
 
+    def account_number(self, database: str, name: str) -> dict[str, Any] | None:
+        """The answer to an `account_number` probe."""
+        try:
+            number = self.uid(name) if database == "user" else self.gid(name)
+        except UnknownAccountError:
+            return None
+        return {"number": number}
+
     def group(self, name: str) -> dict[str, Any] | None:
         """The answer to a `group` probe."""
         try:

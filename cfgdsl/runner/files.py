@@ -8,6 +8,7 @@ import stat
 
 from .lean import sha256, sha256_large
 from .paths import explain
+from .wire import MOST_NAMES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -58,6 +59,36 @@ def _describe(status: os.stat_result, accounts: Accounts, link_target: Any) -> d
     regular, folder = stat.S_ISREG(status.st_mode), stat.S_ISDIR(status.st_mode)
     kind = "file" if regular else "dir" if folder else "other"
     return {"kind": kind, "mode": stat.S_IMODE(status.st_mode), **names}
+
+
+def list_answer(root: Root, path: str) -> dict[str, Any] | None:
+    """The answer to a `list` probe."""
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+    try:
+        with root.locate(path) as place:
+            fd = os.open(place.name, flags, dir_fd=place.fd)
+        try:
+            return _first_names(fd)
+        finally:
+            os.close(fd)
+    except OSError as error:
+        if path == "/" and not os.path.lexists(root.path):
+            return {"names": [], "more": False}  # as `stat` has it: it will be made
+        return None if error.errno in _ABSENT else {"error": explain(error, path)}
+
+
+def _first_names(fd: int) -> dict[str, Any]:
+    """The first names in order, of however many there are; few are held at a time."""
+    names: list[str] = []
+    more = False
+    with os.scandir(fd) as entries:
+        for entry in entries:
+            names.append(entry.name)
+            if len(names) == 8 * MOST_NAMES:
+                names = sorted(names)[:MOST_NAMES]
+                more = True
+    more = more or len(names) > MOST_NAMES
+    return {"names": sorted(names)[:MOST_NAMES], "more": more}
 
 
 def read_answer(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from . import query
-from .files import read_answer, stat_answer
+from .files import list_answer, read_answer, stat_answer
 from .process import Command
 from .wire import canonical
 
@@ -96,9 +96,20 @@ class Inquiry:
             unless, up_to = probe.get("unless"), probe.get("up_to")
             up_to = 64 * 1024 if up_to is None else up_to
             return read_answer(self._root, probe["path"], unless, up_to, follow)
+        if kind == "list":
+            return list_answer(self._root, probe["path"])
         if kind == "account_name":
             return self._accounts.account_name(probe["database"], probe["number"])
+        if kind == "account_number":
+            return self._account_number(probe["database"], probe["name"])
         return getattr(self._accounts, kind)(probe["name"])
+
+    def _account_number(self, database: str, name: str) -> dict[str, Any] | None:
+        found = self._accounts.account_number(database, name)
+        if found is None and not self._root.whole:
+            why = "this machine has no %s %r, and the directory %s has none of its own"
+            return {"error": why % (database, name, self._root.path)}
+        return found
 
     def _start_commands(self, probes: Sequence[tuple[str, Probe]]) -> None:
         if not self._root.whole:

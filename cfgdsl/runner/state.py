@@ -21,14 +21,15 @@ class StateError(Exception):
 
 def open_state(root: Root, project: str | None) -> int:
     """The project's own folder on this host, open; created when needed."""
-    name, base = _folder_name(project), _base(root)
+    name, home = _folder_name(project), _home(root)
+    above, _, last = home.rpartition("/")
     path = ""
     try:
         root.make()
-        for part in base.strip("/").split("/"):
+        for part in filter(None, above.split("/")):
             path += "/" + part
             _make(root, path, 0o755)
-        for part in ("cfgdsl", name):
+        for part in (last, name):
             path += "/" + part
             _make(root, path, 0o700)
             folder = _enter(root, path)
@@ -41,9 +42,9 @@ def open_state(root: Root, project: str | None) -> int:
 
 def find_state(root: Root, project: str | None) -> int | None:
     """The project's own folder, open; None when there is none: a look makes nothing."""
-    name, base = _folder_name(project), _base(root)
+    name, home = _folder_name(project), _home(root)
     try:
-        for path in (base + "/cfgdsl", base + "/cfgdsl/" + name):
+        for path in (home, home + "/" + name):
             folder = _enter(root, path)
             if not path.endswith("/" + name):
                 os.close(folder)
@@ -56,9 +57,8 @@ def find_state(root: Root, project: str | None) -> int | None:
 
 def other_projects(root: Root, project: str | None) -> Iterator[tuple[str, int]]:
     """The name and the open folder of each other project that has a record here."""
-    base = _base(root) + "/cfgdsl"
     try:
-        with root.locate(base, follow=True) as place:
+        with root.locate(_home(root), follow=True) as place:
             fd = os.open(place.name, os.O_RDONLY | os.O_DIRECTORY, dir_fd=place.fd)
         try:
             names = sorted(os.listdir(fd))
@@ -82,7 +82,7 @@ def lock_path(root: Root) -> str:
     """The file whose lock says that a run changes this host; where it can be, gone with a boot."""
     if root.whole and os.geteuid() == 0 and os.path.isdir("/run/lock"):
         return "/run/lock/cfgdsl"
-    return _base(root) + "/cfgdsl/.lock"
+    return _home(root) + "/.lock"
 
 
 def _is_name(name: str) -> bool:
@@ -98,13 +98,17 @@ def _folder_name(project: str | None) -> str:
     return project
 
 
-def _base(root: Root) -> str:
+def _home(root: Root) -> str:
+    """The folder of all records. In a directory it is beside all that a configuration declares: one
+    in its /var/lib would make folders that the plan promises to make."""
+    if not root.whole:
+        return "/.cfgdsl"
     base = "/var/lib"
-    if root.whole and os.geteuid() != 0:
+    if os.geteuid() != 0:
         base = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
     if not base.startswith("/"):
         raise StateError("no folder to keep the record in: %r" % base)
-    return base
+    return base + "/cfgdsl"
 
 
 def _make(root: Root, path: str, mode: int) -> None:

@@ -62,6 +62,9 @@ BLOB_FRAME = b"B"
 _HEAD = struct.Struct("!Ic")
 HEAD_SIZE = _HEAD.size
 
+MOST_NAMES = 1000
+"""How many names an answer to `list` has at most."""
+
 # Which fields each probe has. A field marked "?" may be left out; its value is then None.
 PROBES = {
     # How a path is: {"kind": "file" | "dir" | "link" | "other", "mode": int, "owner": NAME,
@@ -72,12 +75,18 @@ PROBES = {
     # `text` (not part of digests) is there only when sha256 differs from `unless`, size is at most
     # `up_to` and the bytes are UTF-8 without NUL; else None.
     "read": ("path", "unless?", "up_to?", "follow?"),
+    # What is in a directory: {"names": [sorted], "more": bool}, at most `MOST_NAMES` of them, the
+    # first in order. None when there is no directory; a link to one is none.
+    "list": ("path",),
     # {"uid", "group", "comment", "home", "shell", "groups": [sorted, without the primary]}
     "user": ("name",),
     # The answer: {"gid": int}
     "group": ("name",),
     # Who has a number: {"name": NAME}, of the `database` "user" or "group".
     "account_name": ("database", "number"),
+    # Which number a name has, as an owner of files: {"number": int}. Also a target that is only a
+    # directory has owners: those of the machine that it lies on.
+    "account_number": ("database", "name"),
     # A bulk question: all `query` probes alike but for `item` run as ONE command, argv + items.
     # split "rows": a line of columns (by `separator`, default TAB), the first is the item; answer:
     # the list of the others. split "blocks": paragraphs of KEY<separator>VALUE lines (default "=");

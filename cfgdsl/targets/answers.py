@@ -40,6 +40,10 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
+def _is_flag(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
 def _is_texts(value: Any) -> bool:
     return isinstance(value, list) and all(map(_is_text, value))
 
@@ -81,6 +85,7 @@ _NODE: Mapping[str, Check] = {"mode": _is_number, **_OWNED}
 _LINK: Mapping[str, Check] = {"target": _is_text, **_OWNED}
 _READ: Mapping[str, Check] = {"sha256": _is_text, "size": _is_number}
 _RUN: Mapping[str, Check] = {"exit": _is_number, "stdout": _is_text}
+_LIST: Mapping[str, Check] = {"names": _is_texts, "more": _is_flag}
 _USER: Mapping[str, Check] = {
     "uid": _is_number,
     "group": _is_text,
@@ -93,9 +98,11 @@ _USER: Mapping[str, Check] = {
 _FITS: Mapping[str, Check] = {
     "stat": _is_stat,
     "read": _is_read,
+    "list": _with(_LIST),
     "user": _with(_USER),
     "group": _with({"gid": _is_number}),
     "account_name": _with({"name": _is_text}),
+    "account_number": _with({"number": _is_number}),
     "query": _is_query,
     "run": _is_run,
 }

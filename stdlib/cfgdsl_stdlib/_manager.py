@@ -35,6 +35,8 @@ class Found:
     """What would be installed; None: there is none, or it was not asked."""
     missing: bool = False
     """Whether the index knows no such package."""
+    unlisted: bool = False
+    """Whether the index knows no such package, but is not fit to say so."""
     stale: bool = False
     """Whether the index is not there, or too old to say."""
     interrupted: bool = False

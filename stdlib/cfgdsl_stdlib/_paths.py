@@ -51,9 +51,9 @@ def _accounts(thing: Owned) -> Iterator[tuple[str, Probe]]:
     """Owner and group that must exist: asked for, but no part of the state of the path itself, so
     that a step is not left open because a new user's uid is not known yet."""
     if thing.owner is not None and not thing.owner.isdecimal():
-        yield keys.user(thing.owner), probes.User(thing.owner)
+        yield keys.user(thing.owner), probes.AccountNumber("user", thing.owner)
     if thing.group is not None and not thing.group.isdecimal():
-        yield keys.group(thing.group), probes.Group(thing.group)
+        yield keys.group(thing.group), probes.AccountNumber("group", thing.group)
 
 
 def numbers(thing: Owned) -> tuple[probes.AccountName, ...]:

@@ -132,9 +132,11 @@ def found(wanted: Wanted, answers: Answers) -> Found:
     state = attrs.evolve(state, stale=stale)
     latest = wanted.version == "latest"
     candidate = _candidate(wanted)
-    if candidate not in answers or (stale and not latest):
+    if candidate not in answers:
         return state
     offer: Mapping[str, str] | None = answers[candidate]
+    if stale and not latest:
+        return attrs.evolve(state, unlisted=offer is None and row is None)
     if offer is not None:
         return attrs.evolve(state, candidate=offer["Version"])
     return attrs.evolve(state, missing=not stale and (row is None or latest))

@@ -175,6 +175,10 @@ class Command(Resource):
             ),
         )
 
+    def notes(self, change: Change[Self]) -> tuple[str, ...]:  # noqa: ARG002
+        """What a command does is known to itself only; that one runs each time is said anyway."""
+        return () if self.always else ("may change more than is shown here",)
+
     def tasks(self, change: Change[Self]) -> tuple[Task, ...]:
         """With `on_change`: one run, owed after the last of its causes."""
         if not self.on_change:

@@ -45,7 +45,8 @@ class Directory(Resource):
     """Whether missing directories above it are made too, with mode 0755; default: no, their absence
     is an error."""
     absent: Field[bool] = field(default=False, kw_only=True)
-    """Whether it must not exist. One that is not empty is kept, unless `recursive`."""
+    """Whether it must not exist. One that would not be empty by then is refused, unless
+    `recursive`."""
     recursive: Field[bool] = field(default=False, how=True, kw_only=True)
     """Whether `absent` removes it with all that is in it; links in it are not followed."""
 
@@ -65,12 +66,13 @@ class Directory(Resource):
         return _paths.footprint(self, makes_parents=self.parents)
 
     def probes(self) -> tuple[Probe, ...]:
-        """What is there, and whether its folder is.
+        """What is there, and whether its folder is; what is in one that is removed only if empty.
 
         With `parents` the folders above are no part of its state: another step may make them first.
         """
         if self.absent:
-            return (probes.Stat(self.path),)
+            inside = () if self.recursive else (probes.List(self.path),)
+            return (probes.Stat(self.path), *inside)
         parent = () if self.parents else (_paths.parent(self.path),)
         return (probes.Stat(self.path), *parent, *_paths.numbers(self))
 

@@ -128,6 +128,18 @@ class Package(Resource):
             )
         return (self._manager.install(self._wanted, found),)
 
+    def notes(self, change: Change[Self]) -> tuple[str, ...]:
+        """What only the updated index can tell."""
+        found = change.before.found if change.before is not None else Found()
+        exact = self.version not in {None, "latest"}
+        if self.absent or not change.is_needed:
+            return ()
+        if found.unlisted or found.missing:
+            return ("is not in the package index; if the update does not bring it, this fails",)
+        if exact or found.candidate is not None:
+            return ()
+        return ("gets the version that the updated package index names",)
+
     def tasks(self, change: Change[Self]) -> tuple[Task, ...]:
         """An interrupted manager put right; an index that can be relied on."""
         found = change.before.found if change.before is not None else Found()

@@ -1,11 +1,14 @@
 """What is in the way on the host: told by the plan where it can be, and nothing is changed."""
 
+import os
+import pwd
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+import cfgdsl
 from tests.badinput.workspace import Workspace, refused
 
 
@@ -85,15 +88,57 @@ def test_what_is_in_the_way_is_told_and_stays(work: Workspace, case: str) -> Non
 
 def test_a_name_that_the_system_does_not_know_is_told(work: Workspace) -> None:
     work.local('File("/x", content="", owner="no-such-user")  # HERE')
-    refused(work.run("apply", "--yes"), "no-such-user", work.line(), code=1)
-    assert "x" not in work.tree()
+    told = f"this machine has no user 'no-such-user', and the directory {work.root} has none"
+    refused(work.run("plan"), "Cannot plan: local/file:/x", told, work.line(), code=1)
+    refused(work.run("apply", "--yes"), told, work.line(), code=1)
+    assert work.tree() == {}
+
+
+def test_a_name_that_this_machine_knows_can_be_an_owner_in_a_folder(work: Workspace) -> None:
+    me = pwd.getpwuid(os.geteuid()).pw_name
+    work.local(f'File("/x", content="", owner={me!r})')
+    assert work.run("apply", "--yes").code == 0
+    assert work.run("plan", "--detailed-exitcode").code == 0
+
+
+def test_a_user_needs_a_whole_system_also_one_that_this_machine_has(work: Workspace) -> None:
+    work.local('User("root", shell="/bin/bash")  # HERE\nFile("/x", content="", owner="root")')
+    refused(work.run("apply", "--yes"), "needs a whole system", work.line(), code=1)
+    assert work.tree() == {}
 
 
 def test_a_folder_with_content_is_not_removed_by_surprise(work: Workspace) -> None:
     (work.root / "x/y").mkdir(parents=True)
-    work.local('Directory("/x", absent=True)  # HERE')
-    refused(work.run("apply", "--yes"), "local/directory:/x", "not empty", work.line(), code=1)
-    assert "x/y" in work.tree()
+    work.local('Directory("/x", absent=True)  # HERE\nFile("/other", content="")')
+    told = ("Cannot plan: local/directory:/x: /x is not empty: it holds y", "recursive=True")
+    refused(work.run("apply", "--yes"), *told, work.line(), code=1)
+    assert list(work.tree()) == ["x", "x/y"]
+
+
+def test_a_folder_that_the_plan_empties_first_is_removed(work: Workspace) -> None:
+    (work.root / "x/y").mkdir(parents=True)
+    (work.root / "x/f").touch()
+    work.local("""
+        Directory("/x", absent=True)
+        Directory("/x/y", absent=True)
+        File("/x/f", absent=True)
+    """)
+    done = work.run("apply", "--yes", "--json")
+    assert done.code == 0, done
+    assert '"action": "delete"' in done.out
+    assert "x" not in work.tree()
+    assert work.run("plan", "--detailed-exitcode").code == 0
+
+
+def test_what_came_into_a_folder_since_the_plan_stays(work: Workspace) -> None:
+    (work.root / "x").mkdir()
+    work.local('Directory("/x", absent=True)')
+    with cfgdsl.load(work.file) as project:
+        plan = project.plan()
+        (work.root / "x/new").touch()
+        run = project.apply(plan)
+    assert [done.outcome for done in run.failures] == ["stale"]
+    assert "x/new" in work.tree()
 
 
 def test_a_name_longer_than_the_system_allows_is_told(work: Workspace) -> None:
@@ -146,3 +191,12 @@ def test_a_validated_file_needs_a_whole_system_and_the_plan_says_so(work: Worksp
     work.local('File("/x", content="", validate=["true", "%s"])  # HERE')
     refused(work.run("apply", "--yes"), "needs a whole system", work.line(), code=1)
     assert work.tree() == {}
+
+
+def test_the_record_makes_nothing_that_the_plan_promised_to_make(work: Workspace) -> None:
+    work.local('Directory("/var")\nDirectory("/var/lib", mode=0o750)')
+    done = work.run("apply", "--yes")
+    assert done.code == 0, done
+    assert "2 created" in done.out
+    assert work.run("plan", "--detailed-exitcode").code == 0
+    assert not (work.root / "var/lib").joinpath("cfgdsl").exists()

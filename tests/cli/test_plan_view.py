@@ -1,5 +1,6 @@
 """The plan as people see it."""
 
+import attrs
 import pytest
 
 from cfgdsl.cli.render.plan import plan_lines, plan_summary
@@ -63,6 +64,18 @@ def test_what_is_skipped_is_no_news_where_nothing_changes() -> None:
 def test_a_plan_without_a_project_says_that_nothing_is_dropped() -> None:
     plan = Plan(project=None, hosts=(HostPlan(host="web1", steps=samples.web_steps()[:1]),))
     assert "nothing it drops is ever removed" in shown(plan)
+
+
+def test_the_same_note_on_many_resources_is_one_line() -> None:
+    notes = tuple(
+        attrs.evolve(samples.NOTE, address=f"web1/command:{n}", hint="") for n in range(5)
+    )
+    plan = samples.lone(*samples.web_steps(), notes=notes)
+    lines = [line for line in shown(plan).splitlines() if line.startswith("  i ")]
+    assert [" ".join(line.split()) for line in lines] == [
+        "i command:0 and 4 more the package index is a day old"
+    ]
+    assert shown(plan, verbose=True).count("  i command:") == 5
 
 
 def test_the_summary_counts_changes_by_action() -> None:

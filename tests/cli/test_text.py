@@ -27,6 +27,7 @@ def test_nothing_that_is_printed_controls_the_terminal(text: str) -> None:
         ("\x9b2J", "\\x9b2J"),
         (f"p={Secret.env('PASSWORD')}", "p=(secret env PASSWORD)"),
         ("half a mark \ue000", "half a mark \ufffd"),
+        ("no text: \udcff", "no text: \\udcff"),
         ("naïve 名前 ✓", "naïve 名前 ✓"),
     ],
 )

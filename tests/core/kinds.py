@@ -41,7 +41,9 @@ class _Placed(Resource):
     absent: Field[bool] = field(default=False, kw_only=True)
 
     def footprint(self) -> Footprint:
-        accounts = ((keys.user(self.owner), probes.User(self.owner)),) if self.owner else ()
+        owner = self.owner
+        asked = probes.AccountNumber("user", owner or "")
+        accounts = ((keys.user(owner), asked),) if owner else ()
         folder = _parent(self.path)
         return Footprint(
             writes=[keys.path(self.path)],

@@ -48,13 +48,23 @@ class Machine:
                 return node and {k: v for k, v in node.items() if k != "data"}
             case probes.Read(path):
                 return self._read(probe, self.paths.get(path))
-            case probes.User(name):
-                return {"shell": self.users[name]} if name in self.users else None
+            case probes.List(path):
+                return self._names(path)
+            case probes.User(name) | probes.AccountNumber("user", name):
+                entry = {"shell": self.users.get(name)}
+                found = entry if isinstance(probe, probes.User) else {"number": 1}
+                return found if name in self.users else None
             case probes.Query():
                 return self._row(probe.argv, probe.item)
             case probes.Run(("test", word)):
                 return {"exit": 0 if word == "true" else 1, "stdout": ""}
         raise AssertionError(probe)
+
+    def _names(self, path: str) -> Any:
+        if self.paths.get(path, {}).get("kind") != "dir":
+            return None
+        names = [p.rpartition("/")[2] for p in self.paths if parent(p) == path and p != "/"]
+        return {"names": sorted(names), "more": False}
 
     def _row(self, argv: tuple[str, ...], name: str) -> list[Any] | None:
         if argv == ("pkg", "query"):

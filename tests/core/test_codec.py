@@ -100,8 +100,10 @@ def test_the_schema_is_a_schema_and_knows_every_probe_and_op_of_the_wire() -> No
 
 
 EXAMPLES: list[Any] = [
-    probes.Stat("/a", follow=True), probes.Read("/a", unless="0" * 64), probes.User("u"),
-    probes.Group("g"), probes.Run(("a",), env=(("A", "b"),), timeout=2.0),
+    probes.Stat("/a", follow=True), probes.Read("/a", unless="0" * 64), probes.List("/a"),
+    probes.User("u"), probes.Group("g"),
+    probes.AccountName("user", 1), probes.AccountNumber("group", "g"),
+    probes.Run(("a",), env=(("A", "b"),), timeout=2.0),
     probes.Query(("q",), "i", split="rows", when=probes.Query(("r",), "i", split="blocks")),
     ops.Put("/a", Content.of("x"), mode=0o600, validate=("v", "%s")), ops.Mkdir("/a", 0o700),
     ops.Link("/a", "b"), ops.SetAttrs("/a", owner="u"), ops.Remove("/a", recursive=True),

@@ -1,8 +1,10 @@
 """The planner: what is sure, what is open, what is possible; conditions, problems, selections."""
 
+from typing import Any
+
 import pytest
 
-from cfgdsl import Output, Step, command_ok, exists
+from cfgdsl import Change, Diagnostic, Output, Step, command_ok, exists
 from cfgdsl.core.decide import decide_open
 from cfgdsl.core.planner import questions
 from cfgdsl.core.predict import Identity
@@ -189,3 +191,36 @@ def test_steps_after_an_unchanged_hub_wait_for_what_is_before_it(count: int) -> 
     hub = TinyUser("u", after=files)
     plan = Machine(users={"u": "/bin/sh"}).plan(*files, hub, TinyFile("/last", after=hub)).plan
     assert plan["tiny-file:/last"].after == tuple(range(count))
+
+
+def test_the_reason_of_a_command_is_true() -> None:
+    always, once = TinyCommand(["c"], always=True), TinyCommand(["touch", "/t"], creates="/t")
+    plan = Machine().plan(always, once).plan
+    assert plan[always.identity].reason == "runs each time"
+    assert plan[once.identity].reason == "its guard does not hold"
+
+
+def test_a_field_that_is_not_known_yet_is_not_said_to_differ() -> None:
+    user = TinyUser("u")
+    machine = Machine(paths={"/f": dict(EMPTY)}, users={"u": "/bin/sh"})
+    known_later: Output[int] = Output(user, "mode")
+    step = only(machine.plan(user, TinyFile("/f", mode=known_later)).plan.steps)
+    assert step.reason == "mode is known after apply"
+    both = only(machine.plan(user, TinyFile("/f", mode=known_later, content="x")).plan.steps)
+    assert both.reason == "content differs"
+
+
+def test_what_a_type_has_to_say_of_a_change_is_in_the_plan_and_in_its_json() -> None:
+    class Noisy(TinyFile):
+        def notes(self, change: Change[Any]) -> tuple[str, ...]:
+            return (f"is {change.action}d",)
+
+    file = Noisy("/f")
+    machine = Machine()
+    planned = machine.plan(file)
+    assert planned.plan.notes == (
+        Diagnostic(summary="is created", address="h/tiny-file:/f", origins=(file.origin,)),
+    )
+    assert planned.plan.to_json()["notes"][0]["summary"] == "is created"
+    machine.apply(planned)
+    assert machine.plan(file).plan.notes == ()

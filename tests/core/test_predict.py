@@ -171,6 +171,30 @@ def test_what_was_not_asked_is_not_known() -> None:
     ],
 )
 def test_what_cannot_work_is_said_before_it_is_tried(op: ops.Op, why: str) -> None:
-    accounts = {probes.User("ghost"): None, probes.Group("ghosts"): None}
+    accounts = {probes.AccountNumber("user", "ghost"): None, probes.Group("ghosts"): None}
     with pytest.raises(ImpossibleError, match=why):
         world({**stats(d=DIR, f=FILE, none=None, new=None), **accounts}).apply(op)
+
+
+GHOST = probes.AccountNumber("user", "ghost")
+
+
+def test_an_owner_that_the_plan_makes_or_removes_counts() -> None:
+    made = world({**stats(f=None), GHOST: None, probes.User("ghost"): None})
+    there = {"uid": 1, "group": "ghost"}
+    made.apply(ops.Run(("useradd",), effects=((probes.User("ghost"), there),)))
+    made.apply(ops.Put("/f", TEXT, owner="ghost"))
+    made.apply(ops.Run(("userdel",), effects=((probes.User("ghost"), None),)))
+    with pytest.raises(ImpossibleError, match="there is no user 'ghost'"):
+        made.apply(ops.Put("/f", TEXT, owner="ghost"))
+
+
+def test_why_a_name_can_own_nothing_is_told_in_the_words_of_the_host() -> None:
+    with pytest.raises(ImpossibleError, match="this machine has no user"):
+        world({GHOST: {"error": "this machine has no user"}}).apply(ops.Mkdir("/d", owner="ghost"))
+
+
+def test_an_owner_of_whom_only_the_account_was_asked_for_in_vain_is_not_refused() -> None:
+    made = world({**stats(f=None), probes.User("ghost"): {"error": "needs a whole system"}})
+    made.apply(ops.Put("/f", TEXT, owner="ghost"))
+    assert found(made, probes.Stat("/f"))["owner"] == "ghost"

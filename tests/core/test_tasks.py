@@ -2,6 +2,8 @@
 
 import pytest
 
+from cfgdsl import Resource, exists
+
 from .kinds import TinyCommand, TinyDir, TinyFile, TinyPackage, TinyService, TinyUser
 from .machine import FOLDER, Machine, names
 
@@ -173,3 +175,65 @@ def test_the_work_of_tasks_is_no_change_of_what_their_resource_writes() -> None:
         file, TinyService("s", restart_on=file), TinyService("t", restart_on="tiny-service:s")
     )
     assert machine.apply(planned)["tiny-service:t#restart"] == "changed"
+
+
+def test_a_restart_waits_until_the_units_are_read_again() -> None:
+    unit = TinyFile("/units/s.d/x")
+    plan = machine_with_units().plan(unit, TinyService("s", restart_on=unit)).plan
+    assert plan["task:units-reload"].id in plan["tiny-service:s#restart"].after
+
+
+def tagged(resource: Resource) -> bool:
+    return "x" in resource.tags
+
+
+def test_a_selected_change_restarts_a_service_that_is_not_selected() -> None:
+    file = TinyFile("/f", tags=["x"])
+    one = TinyService("s", restart_on=[file, TinyFile("/g")])
+    two = TinyService("t", restart_on=one)
+    machine = running()
+    planned = machine.plan(file, TinyFile("/g"), one, two, selected=tagged)
+    assert names(planned.plan) == [
+        file.identity,
+        f"{one.identity}#restart",
+        f"{two.identity}#restart",
+    ]
+    assert planned.plan[f"{one.identity}#restart"].reason == "tiny-file:/f changes"
+    machine.apply(planned)
+    assert machine.ran == ["svc restart s", "svc restart t"]
+
+
+def test_what_else_a_service_that_is_not_selected_needs_is_left() -> None:
+    file = TinyFile("/units/s.d/x", tags=["x"])
+    machine = machine_with_units()
+    machine.units["s"] = "inactive"
+    service = TinyService("s", running=True, restart_on=file)
+    planned = machine.plan(file, service, selected=tagged)
+    assert names(planned.plan) == [file.identity]
+    other = machine.plan(
+        TinyFile("/f", tags=["x"]), file.observed(tags=()), service, selected=tagged
+    )
+    assert names(other.plan) == ["tiny-file:/f"]
+
+
+def test_units_are_read_again_before_a_restart_that_is_owed_by_what_is_not_selected() -> None:
+    file = TinyFile("/units/s.d/x", tags=["x"])
+    machine = machine_with_units()
+    planned = machine.plan(file, TinyService("s", restart_on=file), selected=tagged)
+    assert names(planned.plan) == [file.identity, "task:units-reload", "tiny-service:s#restart"]
+    machine.apply(planned)
+    assert machine.ran == ["svc reload-units", "svc restart s"]
+
+
+def test_a_command_that_is_owed_after_a_selected_change_runs() -> None:
+    file = TinyFile("/f", tags=["x"])
+    command = TinyCommand(["touch", "/t"], on_change=file)
+    plan = running().plan(file, command, TinyCommand(["touch", "/u"]), selected=tagged).plan
+    assert names(plan) == [file.identity, command.identity]
+
+
+def test_a_service_that_is_not_selected_and_not_there_is_no_problem() -> None:
+    file = TinyFile("/f", tags=["x"])
+    skipped = TinyService("s", restart_on=file, only_if=exists("/nowhere"))
+    plan = running().plan(file, TinyService("gone", restart_on=file), skipped, selected=tagged).plan
+    assert (names(plan), plan.problems, plan.skipped) == ([file.identity], (), ())

@@ -495,7 +495,7 @@ def test_a_killed_runner_leaves_nothing_that_the_next_does_not_mend(
     message = {"do": "execute", "run": "r", "steps": [content_step("1", "/f", large)]}
     runner.send({**message, "contents": [[sha256(large), len(large)]]})
     runner.send_raw(wire.encode_blob_head(sha256(large), 1000) + large[:1000])
-    state = tree / "var/lib/cfgdsl/.unnamed"
+    state = tree / ".cfgdsl/.unnamed"
     assert eventually((state / "journal").exists)
     runner.process.kill()
     runner.wait()

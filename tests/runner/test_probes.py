@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cfgdsl.runner import files, query
+from cfgdsl.runner import files, query, wire
 from cfgdsl.runner.accounts import Accounts
 from cfgdsl.runner.paths import Root
 
@@ -49,6 +49,47 @@ def test_stat_tells_kind_mode_and_names(tmp_path: Path) -> None:
     assert "mode" not in link
     assert stat(tmp_path / "link", follow=True)["kind"] == "file"
     assert stat(tmp_path / "dangling", follow=True) is None
+
+
+def names(path: object, root: str = "/") -> Any:
+    return files.list_answer(Root(root), str(path))
+
+
+def test_a_list_has_the_names_in_a_directory_sorted(tmp_path: Path) -> None:
+    assert names(tmp_path) == {"names": [], "more": False}
+    for name in ("b", "a", ".c"):
+        (tmp_path / name).touch()
+    Path(os.fsdecode(bytes(tmp_path) + b"/\xff")).touch()
+    assert names(tmp_path) == {"names": [".c", "a", "b", "\udcff"], "more": False}
+
+
+def test_only_a_directory_itself_is_listed(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to(tmp_path)
+    assert [names(tmp_path / name) for name in ("file", "link", "none", "file/x")] == [None] * 4
+    (tmp_path / "loop").symlink_to("loop")
+    assert set(names(tmp_path / "loop" / "x")) == {"error"}
+
+
+@pytest.mark.parametrize("count", [wire.MOST_NAMES, wire.MOST_NAMES + 1, 9 * wire.MOST_NAMES])
+def test_a_long_list_has_its_first_names_and_says_that_there_are_more(
+    tmp_path: Path, count: int
+) -> None:
+    expected = sorted(str(number) for number in range(count))
+    for name in expected:
+        (tmp_path / name).touch()
+    found = names(tmp_path)
+    assert found["names"] == expected[: wire.MOST_NAMES]
+    assert found["more"] is (count > wire.MOST_NAMES)
+
+
+def test_a_list_stays_inside_the_root(tmp_path: Path) -> None:
+    (tmp_path / "root" / "etc").mkdir(parents=True)
+    (tmp_path / "root" / "out").symlink_to("/")
+    root = str(tmp_path / "root")
+    assert names("/", root)["names"] == ["etc", "out"]
+    assert names("/out/etc", root) == {"names": [], "more": False}
+    assert names("/", str(tmp_path / "new")) == {"names": [], "more": False}
 
 
 def test_what_is_not_there_is_none(tmp_path: Path) -> None:
@@ -150,13 +191,30 @@ def test_accounts(runner: RunnerProcess) -> None:
     assert (missing, group, no_group) == (None, {"gid": 0}, None)
 
 
-def test_who_has_a_number(runner: RunnerProcess) -> None:
+def test_who_has_a_number_and_which_number_a_name_has(runner: RunnerProcess) -> None:
     answers = runner.probe(
         {"kind": "account_name", "database": "user", "number": 0},
         {"kind": "account_name", "database": "group", "number": 0},
         {"kind": "account_name", "database": "group", "number": 987654},
+        {"kind": "account_number", "database": "user", "name": "root"},
+        {"kind": "account_number", "database": "group", "name": "no-such"},
+        {"kind": "account_number", "database": "user", "name": "1234567"},
     )
-    assert answers == [{"name": "root"}, {"name": "root"}, None]
+    assert answers == [
+        {"name": "root"}, {"name": "root"}, None, {"number": 0}, None, {"number": 1234567}
+    ]  # fmt: skip
+
+
+def test_in_a_directory_the_owners_are_those_of_this_machine(
+    rooted: RunnerProcess, tree: Path
+) -> None:
+    known, unknown = rooted.probe(
+        {"kind": "account_number", "database": "user", "name": "root"},
+        {"kind": "account_number", "database": "group", "name": "no-such"},
+    )
+    assert known == {"number": 0}
+    assert unknown["error"].startswith("this machine has no group 'no-such', and the directory")
+    assert str(tree) in unknown["error"]
 
 
 def test_a_directory_that_is_not_there_is_an_empty_one_until_something_is_put_in_it(

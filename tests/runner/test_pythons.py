@@ -38,10 +38,12 @@ def test_the_whole_conversation_under_each_python(
         {"kind": "group", "name": "no-such"},
         {"kind": "run", "argv": ["cat"], "stdin": "grüße"},
         {"kind": "query", "argv": ["no-such-program"], "item": "x", "split": "rows"},
+        {"kind": "list", "path": "/"},
     ]
     answers = runner.probe(*probes)
     assert answers[0]["kind"] == "dir"
     assert answers[3] == {"exit": 0, "stdout": "grüße"}
+    assert "etc" in answers[5]["names"]
     done: Json = {"want": wire.digest([]), "always": True}
     folder = {"kind": "mkdir", "path": f"{tmp_path}/a/b", "parents": True}
     steps = [

@@ -54,7 +54,7 @@ def told(runner: RunnerProcess, *declared: tuple[str, str], project: str = "web"
 
 @pytest.fixture
 def record(tree: Path) -> Path:
-    return tree / "var/lib/cfgdsl/web"
+    return tree / ".cfgdsl/web"
 
 
 # What is owned
@@ -108,7 +108,7 @@ def test_what_is_released_is_owned_no_longer_and_what_is_gone_neither(
 
 
 def test_a_failed_creation_has_an_owner(rooted: RunnerProcess) -> None:
-    failing = [put("/f", NEW), {"kind": "remove", "path": "/var"}]
+    failing = [put("/f", NEW), {"kind": "remove", "path": "/.cfgdsl"}]
     rooted.execute([step("1", [], failing, own=own("/f"), applied="d")], [NEW], project="web")
     assert told(rooted, (NAME, "d"))["declared"] == "C"
 
@@ -148,7 +148,7 @@ def test_names_can_change_and_be_forgotten(rooted: RunnerProcess) -> None:
 def refresh(step_id: str, *causes: str, fails: bool = False) -> Json:
     """A refresh that is proven by its marks in /runs, one more for each."""
     ops = [{"kind": "mkdir", "path": f"/runs-{time.monotonic_ns()}"}]
-    failing = [{"kind": "remove", "path": "/var"}]
+    failing = [{"kind": "remove", "path": "/.cfgdsl"}]
     fields: Json = {"causes": list(causes)} if causes else {}
     return step(step_id, [], failing if fails else ops, debt=True, **fields)
 
@@ -174,7 +174,7 @@ def test_a_debt_is_on_the_disk_before_the_change_that_causes_it(start: Start, tr
     runner.until("done", "1")
     runner.process.kill()
     runner.wait()
-    kinds = [e["event"] for e in entries(tree / "var/lib/cfgdsl/web") if "event" in e]
+    kinds = [e["event"] for e in entries(tree / ".cfgdsl/web") if "event" in e]
     assert kinds[:2] == ["begin", "intent"]
     assert "test:2" in told(start(root=str(tree)))["debts"]
 
@@ -249,7 +249,7 @@ def test_only_one_run_at_a_time_and_the_lock_of_a_dead_one_is_free(
     large = os.urandom(100_000)
     contents = [[sha256(large), len(large)]]
     first.send({**waiting, "steps": [content_step("1", "/f", large)], "contents": contents})
-    lock = tree / "var/lib/cfgdsl/.lock"
+    lock = tree / ".cfgdsl/.lock"
     assert eventually(lambda: lock.exists() and b"ann@desk" in lock.read_bytes())
     with pytest.raises(RefusedError, match="another run changes this host: ann@desk, run r1"):
         second.execute([content_step("1", "/f", NEW)], [NEW], project="other")

@@ -32,7 +32,7 @@ def test_the_journal_says_what_is_about_to_happen_and_how_it_ended(
         "1": "changed",
         "2": "failed",
     }
-    folder = tree / "var/lib/cfgdsl/web"
+    folder = tree / ".cfgdsl/web"
     text = (folder / "journal").read_text(encoding="ascii")
     volatile = ("time", "pid", "at")
     shown = [{k: v for k, v in e.items() if k not in volatile} for e in entries(folder)]
@@ -68,25 +68,25 @@ def test_a_record_that_others_may_enter_is_refused(
 ) -> None:
     steps = [content_step("1", "/f", NEW)]
     rooted.execute([], project="web")
-    (tree / "var/lib/cfgdsl/web").chmod(mode)
-    with pytest.raises(RefusedError, match=f"others may enter /var/lib/cfgdsl/web .*{mode:04o}"):
+    (tree / ".cfgdsl/web").chmod(mode)
+    with pytest.raises(RefusedError, match=f"others may enter /.cfgdsl/web .*{mode:04o}"):
         rooted.execute(steps, [NEW], project="web")
     assert not (tree / "f").exists()
-    (tree / "var/lib/cfgdsl/web").chmod(0o700)
+    (tree / ".cfgdsl/web").chmod(0o700)
     assert outcomes(rooted.execute(steps, [NEW], project="web")) == {"1": "changed"}
 
 
 def test_a_record_behind_a_link_is_refused(rooted: RunnerProcess, tree: Path) -> None:
-    (tree / "var/lib/cfgdsl").mkdir(parents=True, mode=0o700)
+    (tree / ".cfgdsl").mkdir(parents=True, mode=0o700)
     (tree / "elsewhere").mkdir(mode=0o700)
-    (tree / "var/lib/cfgdsl/web").symlink_to("/elsewhere")
+    (tree / ".cfgdsl/web").symlink_to("/elsewhere")
     with pytest.raises(RefusedError, match="cannot keep the record"):
         rooted.execute([content_step("1", "/f", NEW)], [NEW], project="web")
 
 
 def test_a_journal_that_is_no_file_is_refused(rooted: RunnerProcess, tree: Path) -> None:
     rooted.execute([], project="web")
-    journal = tree / "var/lib/cfgdsl/web/journal"
+    journal = tree / ".cfgdsl/web/journal"
     journal.unlink()
     os.mkfifo(journal, 0o600)
     with pytest.raises(RefusedError):
@@ -236,7 +236,7 @@ def test_large_contents_are_not_held_in_memory(runner: RunnerProcess, tmp_path: 
 
 
 def test_a_refused_run_does_not_end_the_conversation(rooted: RunnerProcess, tree: Path) -> None:
-    (tree / "var").touch()
+    (tree / ".cfgdsl").touch()
     large = os.urandom(1_000_000)
     with pytest.raises(RefusedError):
         rooted.execute([content_step("1", "/f", large)], [large])

@@ -103,12 +103,12 @@ def test_what_is_planted_in_place_of_a_file_is_replaced_not_written(
 
 def test_planted_temporary_names_are_no_obstacle_and_stay(work: Workspace) -> None:
     """S9: the names of temporary files cannot be guessed, and are never opened twice."""
-    for name in (".x", ".x.tmp", "x.tmp", "x~", ".x.swp", ".cfgdsl"):
+    for name in (".x", ".x.tmp", "x.tmp", "x~", ".x.swp", ".cfgdsl-x"):
         (work.root / name).symlink_to("/dev/null")
     work.local('File("/x", content="ours")')
     before = {path for path in work.tree() if path != "x"}
     assert work.run("apply", "--yes").code == 0
-    after = {path for path in work.tree() if not path.startswith("var")}
+    after = {path for path in work.tree() if path.split("/")[0] != ".cfgdsl"}
     assert after == before | {"x"}
 
 
@@ -162,24 +162,24 @@ def test_what_is_kept_on_a_host_is_its_owners_alone(work: Workspace) -> None:
     """S11: the record and the runner's cache."""
     work.local('File("/x", content="")')
     assert work.cli("apply", "--yes").code == 0
-    modes = {p: s.split()[0] for p, s in work.tree().items() if p.startswith("var/lib/cfgdsl")}
-    assert modes["var/lib/cfgdsl"] == modes["var/lib/cfgdsl/test"] == "40700"
-    assert modes["var/lib/cfgdsl/test/journal"] == "100600"
+    modes = {p: s.split()[0] for p, s in work.tree().items() if p.startswith(".cfgdsl")}
+    assert modes[".cfgdsl"] == modes[".cfgdsl/test"] == "40700"
+    assert modes[".cfgdsl/test/journal"] == "100600"
     cache = Path("/var/cache/cfgdsl")
     if os.geteuid() == 0 and cache.exists():
         assert stat.S_IMODE(cache.stat().st_mode) == 0o700
         assert {stat.S_IMODE(each.stat().st_mode) for each in cache.iterdir()} == {0o600}
 
 
-@pytest.mark.parametrize("spoiled", ["cfgdsl", "cfgdsl/test"])
+@pytest.mark.parametrize("spoiled", [".cfgdsl", ".cfgdsl/test"])
 def test_a_record_that_others_may_enter_is_refused(work: Workspace, spoiled: str) -> None:
     """S11."""
     work.local('File("/x", content="")')
     assert work.run("apply", "--yes").code == 0
     work.local('File("/y", content="")')
-    (work.root / "var/lib" / spoiled).chmod(0o777)
+    (work.root / spoiled).chmod(0o777)
     done = work.run("apply", "--yes")
-    refused(done, f"others may enter /var/lib/{spoiled}", "0777", code=1)
+    refused(done, f"others may enter /{spoiled}", "0777", code=1)
     assert "y" not in work.tree()
 
 
@@ -187,7 +187,7 @@ def test_a_journal_that_is_a_link_is_not_followed(work: Workspace) -> None:
     """S9, S11."""
     work.local('File("/x", content="")')
     assert work.run("apply", "--yes").code == 0
-    journal = work.root / "var/lib/cfgdsl/test/journal"
+    journal = work.root / ".cfgdsl/test/journal"
     journal.unlink()
     (work.root / "theirs").write_text("theirs")
     journal.symlink_to(work.root / "theirs")

@@ -77,7 +77,7 @@ def test_digests_and_sizes_of_secrets_are_in_no_plan(work: Workspace) -> None:
     for options in (["plan", "--json"], ["apply", "--yes", "--json", "-v"]):
         done = work.cli(*options, env=ENV)
         assert digest not in done.all
-    journal = (work.root / "var/lib/cfgdsl/test/journal").read_text()
+    journal = (work.root / ".cfgdsl/test/journal").read_text()
     assert digest not in journal
 
 

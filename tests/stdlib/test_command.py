@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from cfgdsl import Secret, probes
+from cfgdsl.core.diff import compare
 from cfgdsl_stdlib import Command, File
 from tests.stdlib.walk import after, change_of, decided, refusal, regular
 
@@ -157,3 +158,15 @@ def test_footprint() -> None:
     assert "path:/srv/data/db" not in footprint.reads
     assert footprint.brings
     assert ("path:/opt/x", probes.Stat("/opt/x", follow=True)) in footprint.awaits
+
+
+def test_the_plan_notes_that_a_command_may_change_more() -> None:
+    said = ("may change more than is shown here",)
+    for declared in (
+        Command(["x"], creates="/x"),
+        Command(["x"], unless=["y"]),
+        Command(["x"], on_change="file:/f"),
+    ):
+        assert declared.notes(compare(declared, None)) == said
+    each_time = Command(["x"], always=True)
+    assert each_time.notes(compare(each_time, None)) == ()

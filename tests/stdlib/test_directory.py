@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cfgdsl import probes
+from cfgdsl import ImpossibleError, probes
 from cfgdsl_stdlib import Directory
 from tests.stdlib.walk import (
+    after,
     assert_converges,
     change_of,
     decided,
@@ -23,8 +24,12 @@ WWW = "/srv/www"
 PARENT: dict[probes.Probe, Any] = {probes.Stat("/srv", follow=True): folder()}
 
 
-def host(stat: Any) -> dict[probes.Probe, Any]:
-    return {**PARENT, probes.Stat(WWW): stat}
+EMPTY = folder()
+
+
+def host(stat: Any, *names: str) -> dict[probes.Probe, Any]:
+    inside = None if stat is None else {"names": list(names), "more": False}
+    return {**PARENT, probes.Stat(WWW): stat, probes.List(WWW): inside}
 
 
 @pytest.mark.parametrize(
@@ -54,7 +59,7 @@ def host(stat: Any) -> dict[probes.Probe, Any]:
             [{"kind": "set_attrs", "path": WWW, "mode": 0o750, "owner": "www"}],
         ),
         (Directory(WWW, absent=True), None, "none", []),
-        (Directory(WWW, absent=True), folder(), "delete", [{"kind": "remove", "path": WWW}]),
+        (Directory(WWW, absent=True), EMPTY, "delete", [{"kind": "remove", "path": WWW}]),
         (
             Directory(WWW, absent=True, recursive=True),
             folder(),
@@ -81,6 +86,22 @@ def test_a_link_in_its_place_is_not_followed() -> None:
         "/srv/www is a symbolic link, not a directory",
         "Declare the directory that www leads to.",
     )
+
+
+def test_one_with_content_is_removed_only_when_that_is_said() -> None:
+    def outcome(declared: Directory) -> Any:
+        return after(declared, host(folder(), "index.html", "old"))
+
+    with pytest.raises(ImpossibleError, match=r"it holds index\.html, old$"):
+        outcome(Directory(WWW, absent=True))
+    assert outcome(Directory(WWW, absent=True, recursive=True)) == {probes.Stat(WWW): None}
+
+
+def test_only_a_removal_that_is_not_recursive_asks_what_is_inside() -> None:
+    inside = probes.List(WWW)
+    assert inside in Directory(WWW, absent=True).probes()
+    assert inside not in Directory(WWW, absent=True, recursive=True).probes()
+    assert inside not in Directory(WWW).probes()
 
 
 def test_contradictions_are_refused() -> None:

@@ -182,7 +182,7 @@ def test_footprint() -> None:
     assert footprint.reads == ("path:/srv/www", "path:/srv", "user:deploy", "group:7")
     assert footprint.awaits == (
         ("path:/srv/www", probes.Stat("/srv/www", follow=True)),
-        ("user:deploy", probes.User("deploy")),
+        ("user:deploy", probes.AccountNumber("user", "deploy")),
     )
 
 

@@ -7,6 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cfgdsl import Change, Task, probes
+from cfgdsl.core.graph import build
+from cfgdsl.core.planner import Request, plan_host
 from cfgdsl_stdlib import Package
 from tests.stdlib.walk import after, assert_converges, change_of, decided, impossible, refusal
 
@@ -127,6 +129,36 @@ def test_without_a_reliable_index_no_name_is_wrong() -> None:
     declared = Package("nginks")
     assert decided(declared, host(declared, candidate=None, fresh=False))
     assert decided(declared, host(declared, candidate=None, index=False))
+
+
+VERSION_LATER = ("gets the version that the updated package index names",)
+NAME_LATER = ("is not in the package index; if the update does not bring it, this fails",)
+
+
+@pytest.mark.parametrize(
+    ("declared", "state", "notes"),
+    [
+        (Package("nginx"), {}, ()),
+        (Package("nginx"), {"fresh": False}, VERSION_LATER),
+        (Package("nginx", version="1"), {"fresh": False}, ()),
+        (Package("nginks"), {"fresh": False, "candidate": None}, NAME_LATER),
+        (Package("nginks", version="1"), {"index": False, "candidate": None}, NAME_LATER),
+        (Package("nginx"), {"fresh": False, "installed": row("1")}, ()),
+        (Package("nginx", absent=True), {"fresh": False, "installed": row("1")}, ()),
+    ],
+)
+def test_what_only_the_updated_index_can_tell_is_noted(
+    declared: Package, state: dict[str, Any], notes: tuple[str, ...]
+) -> None:
+    assert declared.notes(change_of(declared, host(declared, **state))) == notes
+
+
+def test_a_note_is_of_the_host_as_it_is_also_though_the_index_is_updated_first() -> None:
+    declared = Package("nginks")
+    answers = host(declared, candidate=None, fresh=False)
+    graph = build([declared], {})
+    plan = plan_host(Request(host="h", graph=graph), answers).plan
+    assert [note.summary for note in plan.notes] == list(NAME_LATER)
 
 
 def tasks(declared: Package, found: Any) -> tuple[Change[Package], list[Task]]:

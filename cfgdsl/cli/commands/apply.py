@@ -38,7 +38,7 @@ def apply_command(
 
     Without a terminal there is nobody to ask: then --yes is needed, as it is with --json.
     """
-    terminal = Terminal(no_color=no_color, verbose=verbose)
+    terminal = Terminal(no_color=no_color, verbose=verbose, for_programs=as_json)
     if not yes and (as_json or not terminal.is_interactive):
         raise typer.BadParameter("nobody can be asked here: add --yes", param_hint="--yes")
     connections = Connections(parallel, ssh_config, accept_new_host_keys, connect_timeout)

@@ -23,7 +23,7 @@ def facts_command(
     connect_timeout: o.ConnectTimeout = None,
 ) -> int:
     """Show what hosts say of themselves: what host.facts has in a configuration."""
-    terminal = Terminal(no_color=no_color, verbose=verbose)
+    terminal = Terminal(no_color=no_color, verbose=verbose, for_programs=as_json)
     connections = Connections(parallel, ssh_config, accept_new_host_keys, connect_timeout)
     with opened(file, terminal, connections) as project:
         progress = progress_of("asking", project, limit)

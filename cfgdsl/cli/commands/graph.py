@@ -49,7 +49,8 @@ def graph_command(
     connect_timeout: o.ConnectTimeout = None,
 ) -> int:
     """Show resources and what comes before what. Hosts are asked only for facts that are used."""
-    terminal = Terminal(no_color=no_color, verbose=verbose)
+    is_document = as_json or form is not Form.TEXT
+    terminal = Terminal(no_color=no_color, verbose=verbose, for_programs=is_document)
     connections = Connections(parallel, ssh_config, accept_new_host_keys, connect_timeout)
     with opened(file, terminal, connections) as project:
         progress = progress_of("evaluating", project, limit)

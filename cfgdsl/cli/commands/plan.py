@@ -25,7 +25,7 @@ def plan_command(
     connect_timeout: o.ConnectTimeout = None,
 ) -> int:
     """Show what apply would change; change nothing."""
-    terminal = Terminal(no_color=no_color, verbose=verbose)
+    terminal = Terminal(no_color=no_color, verbose=verbose, for_programs=as_json)
     connections = Connections(parallel, ssh_config, accept_new_host_keys, connect_timeout)
     with opened(file, terminal, connections) as project:
         progress = progress_of("planning", project, limit)

@@ -47,7 +47,7 @@ def run_command(
     It is split into arguments as a shell would, and no shell runs unless --shell is given. Hosts
     where it printed the same are shown together. Exits with 1 if it failed anywhere.
     """
-    terminal = Terminal(no_color=no_color, verbose=verbose)
+    terminal = Terminal(no_color=no_color, verbose=verbose, for_programs=as_json)
     argv = ["sh", "-c", command] if shell else _split(command)
     connections = Connections(parallel, ssh_config, accept_new_host_keys, connect_timeout)
     with opened(file, terminal, connections) as project:

@@ -35,8 +35,9 @@ def types_command(
     no_color: o.NoColor = False,
 ) -> int:
     """Show the resource types and their fields: all of them briefly, or one in full."""
-    terminal = Terminal(no_color=no_color)
-    found = _known(file)
+    terminal = Terminal(no_color=no_color, for_programs=as_json)
+    with terminal.running_code():
+        found = _known(file)
     chosen = found if name is None else [_named(name, found)]
     if as_json:
         common = [attrs.asdict(field) for field in common_fields()]

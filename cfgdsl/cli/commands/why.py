@@ -39,7 +39,7 @@ def why_command(
     connect_timeout: o.ConnectTimeout = None,
 ) -> int:
     """Explain why one resource comes before another: each edge between them, and its line."""
-    terminal = Terminal(no_color=no_color, verbose=verbose)
+    terminal = Terminal(no_color=no_color, verbose=verbose, for_programs=as_json)
     connections = Connections(parallel, ssh_config, accept_new_host_keys, connect_timeout)
     with opened(file, terminal, connections) as project:
         a, b = _named(first), _named(second)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import attrs
 
 from cfgdsl.cli.render.fields import field_lines
-from cfgdsl.cli.text import Line, Span, clean, line, wrapped
+from cfgdsl.cli.text import Line, Span, clean, line, listed, wrapped
 from cfgdsl.cli.view import View
 from cfgdsl.core.content import Content
 from cfgdsl.core.errors import Diagnostic
@@ -90,15 +90,25 @@ def skip_entry(skip: Skip, view: View) -> Entry:
     )
 
 
-def note_entry(note: Diagnostic, host: str, view: View) -> Entry:
-    """Something that the user should know."""
-    details = f"{note.detail}\n{note.hint}".strip()
+def note_entries(plan: HostPlan, view: View) -> Iterator[Entry]:
+    """What the user should know; the same of several resources in one line, unless verbose."""
+    alike: dict[tuple[str, ...], list[Diagnostic]] = {}
+    for note in plan.notes:
+        own = note.address if view.verbose else ""
+        alike.setdefault((note.summary, note.detail, note.hint, own), []).append(note)
+    return (note_entry(notes, plan.host, view) for notes in alike.values())
+
+
+def note_entry(notes: list[Diagnostic], host: str, view: View) -> Entry:
+    """Something that the user should know, of one resource or of several."""
+    first, names = notes[0], [note.address.removeprefix(f"{host}/") for note in notes]
+    details = f"{first.detail}\n{first.hint}".strip()
     return Entry(
         glyph="i",
         style="warning",
-        identity=clean(note.address.removeprefix(f"{host}/")),
-        reason=note.summary,
-        where=", ".join(view.where(o) for o in note.origins),
+        identity=clean(listed(names, 1)),
+        reason=first.summary,
+        where=", ".join(view.where(o) for o in first.origins) if len(notes) == 1 else "",
         body=tuple(wrapped(details, view.width - 8, style="dim")),
     )
 
@@ -113,8 +123,7 @@ def changes_of(plan: HostPlan, view: View) -> Iterator[Entry]:
             yield step_entry(step, view)
     for skip in plan.skipped if plan.steps or view.verbose else ():
         yield skip_entry(skip, view)
-    for note in plan.notes:
-        yield note_entry(note, plan.host, view)
+    yield from note_entries(plan, view)
 
 
 def always_of(plan: HostPlan, view: View) -> Iterator[Entry]:
