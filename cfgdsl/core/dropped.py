@@ -1,14 +1,14 @@
 """What is owned and no longer declared, as resources that the planner treats like any other."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import attrs
 
 from cfgdsl.core import ops
 from cfgdsl.core.content import Content
 from cfgdsl.core.context import active
-from cfgdsl.core.diff import Change
+from cfgdsl.core.diff import DELETE, Change
 from cfgdsl.core.errors import ConfigurationError, Diagnostic
 from cfgdsl.core.fields import Field, field, key
 from cfgdsl.core.footprint import Footprint, parents
@@ -20,11 +20,17 @@ from cfgdsl.core.resource import Resource, is_absent, registry
 
 
 class Dropped(Resource):
-    """Takes away what the record says, in the way that the record says."""
+    """Takes away what the record says: as its type does, where that is known here, else in the way
+    that the record says. It comes before and after what the record says in any case."""
 
     name: Field[str] = key(kw_only=False)
     left: Field[Any] = field(how=True, kw_only=True)
+    by: Field[Any] = field(default=None, how=True, kw_only=True)
+    """The declaration of its type that it is absent."""
     absent: Field[bool] = field(default=True, kw_only=True)
+
+    found: ClassVar[Any] = None
+    """On an observed one: as its type has found it."""
 
     @property
     def _left(self) -> Left:
@@ -45,15 +51,23 @@ class Dropped(Resource):
 
     def probes(self) -> tuple[Probe, ...]:
         """Questions that all answer None once it is gone."""
-        return self._left.probes
+        found: tuple[Probe, ...] = self._left.probes if self.by is None else self.by.probes()
+        return found
 
     def observe(self, answers: Answers) -> Self | None:
         """None once it is gone."""
+        if self.by is not None:
+            found = self.by.observe(answers)
+            return None if is_absent(found) else self.observed(absent=False, found=found)
         gone = all(answers[probe] is None for probe in self._left.probes)
         return None if gone else self.observed(absent=False)
 
-    def ops(self, change: Change[Self]) -> tuple[Op, ...]:  # noqa: ARG002 - one way to go
+    def ops(self, change: Change[Self]) -> tuple[Op, ...]:
         """What the record says; its commands have the one effect that it is gone."""
+        if self.by is not None:
+            found = change.before.found if change.before is not None else None
+            todo: tuple[Op, ...] = self.by.ops(Change(self.by, found, DELETE))
+            return todo
         gone = tuple((probe, None) for probe in self._left.probes)
         return tuple(
             attrs.evolve(op, effects=gone) if isinstance(op, ops.Run) else op
@@ -155,14 +169,11 @@ def _sorted_out(
 
 
 def _removal(left: Left) -> Resource:
-    """By its type, which knows more, where that is known here; else as the record says."""
     try:
         known = declaration(left.kind, left.keys, None, left.origin)
     except ConfigurationError:  # the type takes other keys by now
         known = None
-    if known is not None and known.identity == left.identity:
-        return known
-    return _placed(Dropped, left.origin, name=left.identity, left=left)
+    return _placed(Dropped, left.origin, name=left.identity, left=left, by=known)
 
 
 def _as_it_was(left: Left) -> Resource | None:

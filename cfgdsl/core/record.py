@@ -215,7 +215,7 @@ def _kept(value: Any) -> Any:
 def _removal(resource: Resource) -> dict[str, Any]:
     """How to take a resource away: questions that all answer None once it is gone, and ops."""
     removal = resource.removal()
-    footprint = (removal or resource).footprint()
+    footprint = resource.footprint()
     found: dict[str, Any] = {"probes": [], "ops": [], "writes": list(footprint.writes)}
     if removal is None:
         return found
