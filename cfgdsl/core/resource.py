@@ -231,6 +231,13 @@ class Resource(metaclass=ResourceType):
         """What the plan cannot promise of the change: short sentences, without the resource."""
         return ()
 
+    def sought(self) -> Self:
+        """This resource, so that all of its state is looked at: what `import` asks about.
+
+        Default: itself. For types that look only at what is declared.
+        """
+        return self
+
     def observed(self, **values: Any) -> Self:
         """This resource with fields as they were found: what `observe` returns."""
         found = object.__new__(type(self))

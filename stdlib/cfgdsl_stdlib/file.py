@@ -80,6 +80,10 @@ class File(Resource):
         folder = posixpath.dirname(self.origin.file)
         return {"content": LocalFile(posixpath.join(folder, self.source)), "source": None}
 
+    def sought(self) -> Self:
+        """With the question for its content, whatever that is."""
+        return self.observed(content=Content.of(""))
+
     def _private_mode(self) -> int | None:
         """The mode; one that was not given is private when the content holds a secret."""
         secret = isinstance(self.content, Text) or self._holds_secret

@@ -1,0 +1,124 @@
+"""Code for what a host has already: declarations whose first plan is empty."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import attrs
+
+from cfgdsl.core.content import Content
+from cfgdsl.core.errors import ConfigurationError, Diagnostic, ImpossibleError
+from cfgdsl.core.probes import Answer, Answers, Probe, is_error
+from cfgdsl.core.resource import Resource, is_absent, registry, state_fields
+
+_MOST_TEXT = 2000
+"""Longer contents, and binary ones, go into files of their own."""
+
+
+@attrs.frozen(kw_only=True)
+class Imported:
+    """What became of the wishes: code, and files that it refers to."""
+
+    imports: tuple[str, ...]
+    """The types that the code needs."""
+    lines: tuple[str, ...]
+    files: Mapping[str, bytes]
+    """By name, relative to the code."""
+    problems: tuple[Diagnostic, ...]
+
+
+def sought(identities: Iterable[str]) -> Iterator[Resource]:
+    """What is looked for, one resource for each of ``kind:key``; every type must be registered.
+
+    Raises `ConfigurationError` for what is no identity, or of no known type.
+    """
+    for identity in identities:
+        kind, colon, name = identity.partition(":")
+        cls = registry.get(kind)
+        if not colon or not name or cls is None or len(cls.fields_.keys) != 1:
+            raise ConfigurationError(
+                Diagnostic(
+                    summary=f"cannot import {identity!r}",
+                    hint="Name things like user:deploy, file:/etc/motd, package:nginx, "
+                    f"service:nginx. Known: {', '.join(sorted(registry))}.",
+                )
+            )
+        yield cls(**{cls.fields_.keys[0]: name}).sought()
+
+
+def imported(wanted: Sequence[Resource], answers: Mapping[Probe, Answer]) -> Imported:
+    """The code that declares what was found; a problem for what was not."""
+    lines: list[str] = []
+    files: dict[str, bytes] = {}
+    problems: list[Diagnostic] = []
+    for resource in wanted:
+        given = {probe: answers[probe] for probe in (*resource.probes(), *resource.hints())}
+        failed = next((a["error"] for a in given.values() if is_error(a)), None)
+        try:
+            found = None if failed else resource.observe(Answers(given))
+        except ImpossibleError as error:
+            found, failed = None, error.summary
+        if found is None or is_absent(found):
+            why = failed or "it is not there"
+            problems.append(Diagnostic(summary=f"not imported: {why}", address=resource.identity))
+        else:
+            lines.append(_declaration(found, files))
+    names = dict.fromkeys(type(r).__name__ for r in wanted)
+    return Imported(
+        imports=tuple(sorted(n for n in names if any(x.startswith(f"{n}(") for x in lines))),
+        lines=tuple(lines),
+        files=files,
+        problems=tuple(problems),
+    )
+
+
+def _declaration(found: Resource, files: dict[str, bytes]) -> str:
+    """The call that declares `found` as it is."""
+    cls = type(found)
+    name = cls.fields_.keys[0]
+    arguments = [repr(getattr(found, name))]
+    for slot in state_fields(cls):
+        value = getattr(found, slot.name)
+        if value is None or value in (slot.spec.default, ()):
+            continue
+        if isinstance(value, Content):
+            arguments.append(_content(found, value, files))
+        else:
+            shown = f"0o{value:o}" if slot.name == "mode" else repr(_plain(value))
+            arguments.append(f"{slot.name}={shown}")
+    return f"{cls.__name__}({', '.join(arguments)})"
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _content(found: Resource, content: Content, files: dict[str, bytes]) -> str:
+    text = content.text
+    if text is not None and len(text) <= _MOST_TEXT:
+        return f"content={text!r}"
+    if content.data is None:
+        raise ConfigurationError(
+            Diagnostic(
+                summary=f"{found.identity} is too large to import: {content.size} bytes",
+                hint="Copy it by hand, and declare it with source=.",
+            )
+        )
+    name = f"files/{found.key.strip('/').replace('/', '_')}"
+    files[name] = content.data
+    return f"source={name!r}"
+
+
+def module(host: str, result: Imported, *, reach: str) -> str:
+    """A whole configuration of what was imported; `reach` is the code that makes the host."""
+    body = "\n".join(f"    {line}" for line in result.lines) or "    pass"
+    types = f"\nfrom cfgdsl_stdlib import {', '.join(result.imports)}" if result.imports else ""
+    function = "".join(c if c.isalnum() else "_" for c in host)
+    return f'''"""What {host} has, as it was imported."""
+
+from cfgdsl import Host, configure{types}
+
+
+@configure({reach})
+def {function}(host: Host) -> None:
+{body}
+'''
