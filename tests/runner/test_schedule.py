@@ -39,7 +39,7 @@ def test_whatever_happens_every_step_ends_once_and_in_order(
         for group in schedule.take():
             assert len({s.alike or s.id for s in group}) == 1
             for taken in group:
-                assert all(ended.get(other) in WELL for other in taken.after + taken.causes)
+                assert all(ended.get(other) in WELL for other in [*taken.after, *taken.causes])
                 others = [s for g in running for s in g]
                 assert not any(set(taken.locks) & set(other.locks) for other in others)
             running.append(group)

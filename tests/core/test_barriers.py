@@ -1,0 +1,125 @@
+"""Barriers change nothing but the size: with one everywhere, order and plan are as without any."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cfgdsl import ConfigurationError, HostPlan, Resource
+from cfgdsl.core import barriers, edges
+from cfgdsl.core.graph import Graph, build
+from cfgdsl.core.planner import Request, plan_host, questions
+
+from . import test_truth
+from .kinds import TinyCommand, TinyDir, TinyFile, TinyPackage, TinyService, TinyUser
+from .machine import FOLDER, Machine
+from .strategies import forall
+
+
+@contextmanager
+def few(count: int) -> Iterator[None]:
+    """As if barriers stood for more than so many."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(edges, "FEW", count)
+        patch.setattr(barriers, "FEW", count)
+        yield
+
+
+def links(graph: Graph) -> set[tuple[int, int, str]]:
+    """The edges between resources, as they are without barriers."""
+    before = graph.predecessors()
+
+    def members(node: int) -> Iterator[int]:
+        if node < len(graph.resources):
+            yield node
+        else:
+            for each in before[node]:
+                yield from members(each)
+
+    return {
+        (member, edge.after, edge.kind)
+        for edge in graph.edges
+        if edge.after < len(graph.resources)
+        for member in members(edge.before)
+    }
+
+
+NAMES = ["component:a", "component:b"]
+
+
+@st.composite
+def configurations(draw: st.DrawFn) -> tuple[list[Resource], dict[str, list[str]]]:
+    """Resources that wait for each other and for components, write, read and await."""
+    made: list[Resource] = []
+    components: dict[str, list[str]] = {name: [] for name in NAMES}
+    for n in range(draw(st.integers(2, 8))):
+        known = [*made, *NAMES]
+        after = draw(st.lists(st.sampled_from(known), max_size=2, unique_by=str))
+        causes = draw(st.lists(st.sampled_from(known), max_size=2, unique_by=str))
+        choices = [
+            TinyFile(f"/units/s{n % 2}.d/{n}", after=after, content=str(n)),
+            TinyFile(f"/p/{n}", after=after),
+            TinyDir(f"/d/{n}", after=after),
+            TinyUser(f"u{n}", after=after),
+            TinyPackage(f"p{n}", after=after),
+            TinyCommand([str(n)], always=True, after=after),
+            TinyCommand([str(n)], on_change=causes, after=after),
+            TinyService(f"s{n % 2}", restart_on=causes, after=after, id=f"s{n}"),
+        ]
+        chosen: Any = draw(st.sampled_from(choices))
+        made.append(chosen)
+        for name in draw(st.sets(st.sampled_from(NAMES))):
+            components[name].append(chosen.identity)
+    return made, components
+
+
+def machine() -> Machine:
+    paths = {path: dict(FOLDER) for path in ("/units", "/units/s0.d", "/units/s1.d", "/d")}
+    users = {"u0": "/bin/sh", "u3": "/bin/sh"}
+    return Machine(paths=paths, units={"s0": "active", "s1": "active"}, users=users)
+
+
+def planned(resources: list[Resource], components: dict[str, list[str]]) -> tuple[Any, ...]:
+    """Order, edges and plan, with everything expanded; or what is wrong."""
+    try:
+        graph = build(resources, components)
+    except ConfigurationError as error:
+        return tuple(d.summary for d in error.diagnostics)  # which cycle of a knot may differ
+    host = machine()
+    answers = {probe: host.answer(probe) for probe in questions(graph.resources)}
+    inside = {name: tuple(identities) for name, identities in components.items()}
+    plan = plan_host(Request(host="h", graph=graph, components=inside), answers).plan
+    return graph.order, links(graph), plan.problems, [described(plan, i) for i in plan.steps]
+
+
+def described(plan: HostPlan, step: Any) -> tuple[Any, ...]:
+    waits, causes = plan.expanded(step.after), plan.expanded(step.triggers)
+    return step.identity, step.possible, step.is_open, step.causes, waits, causes
+
+
+@settings(max_examples=400, deadline=None)
+@given(configurations())
+def test_with_a_barrier_for_everything_order_and_plan_are_as_without(
+    configuration: tuple[list[Resource], dict[str, list[str]]],
+) -> None:
+    with few(1000):
+        without = planned(*configuration)
+    for count in (0, 1):
+        with few(count):
+            assert planned(*configuration) == without
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        test_truth.happens_as_planned_and_nothing_is_left,
+        test_truth.survives_its_json,
+        test_truth.is_the_same_for_the_same_input,
+    ],
+)
+def test_plans_with_barriers_are_true_too(check: Any) -> None:
+    with few(0):
+        forall(check, examples=150)
