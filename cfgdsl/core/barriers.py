@@ -58,4 +58,3 @@ class Barriers:
             found[barrier.id] = barrier
             todo.update(i for i in barrier.steps if i < 0 and i not in found)
         return tuple(found[i] for i in sorted(found, reverse=True))
-

@@ -20,6 +20,10 @@ EdgeKind = Literal["declared", "reference", "inferred"]
 FEW = 8
 """So many edges, or ids, for each that waits cost no more than a barrier would."""
 
+_LOOKS_LIKE = 'References look like "package:nginx".'
+_MOST_HINTS = 20
+"""How many unknown names are compared with all known ones."""
+
 
 @attrs.frozen
 class Edge:
@@ -68,6 +72,7 @@ class References:
         }
         self._joined: dict[str, Collection[int]] = {}
         self._from_inside: dict[str, int] = {}
+        self._hints: dict[str, str] = {}
 
     def wire(self, value: Any, user: Resource, edges: Edges, argument: str) -> list[Diagnostic]:
         """Make the edges of a reference of `user`; what is wrong with it."""
@@ -101,13 +106,19 @@ class References:
     def _unknown(self, identity: str, value: Any, user: Resource) -> Diagnostic:
         source = value.source if isinstance(value, Output) else value
         origins = [source.origin] if isinstance(source, Resource) else []
-        near = difflib.get_close_matches(identity, [*self._position, *self._inside], n=1)
         return Diagnostic(
             summary=f"refers to {identity}, which is not declared on this host",
-            hint=f"Did you mean {near[0]!r}?" if near else 'References look like "package:nginx".',
+            hint=self._nearest(identity),
             address=user.identity,
             origins=(user.origin, *origins),
         )
+
+    def _nearest(self, identity: str) -> str:
+        if identity not in self._hints and len(self._hints) < _MOST_HINTS:
+            known = [*self._position, *self._inside]
+            near = difflib.get_close_matches(identity, known, n=1)
+            self._hints[identity] = f"Did you mean {near[0]!r}?" if near else _LOOKS_LIKE
+        return self._hints.get(identity, _LOOKS_LIKE)
 
 
 def _identity(value: Any) -> str:

@@ -14,8 +14,8 @@ from cfgdsl.core.errors import ConfigurationError, Diagnostic
 from cfgdsl.core.footprint import Footprint, parents
 from cfgdsl.core.merge import merge_equal, needed_but_absent, writers_of
 from cfgdsl.core.order import cycles_in, knots, reached_from, topological_order
-from cfgdsl.core.output import Output
 from cfgdsl.core.resource import Resource, is_absent, outputs_in, references
+
 
 @attrs.frozen
 class Graph:

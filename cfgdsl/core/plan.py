@@ -9,7 +9,16 @@ import attrs
 from cfgdsl.core.codec import FORMAT, read_plan
 from cfgdsl.core.step import Barrier, HostPlan, Skip, Step, diagnostic_to_json, reason_for
 
-__all__ = ["FORMAT", "Barrier", "HostPlan", "Plan", "Skip", "Step", "diagnostic_to_json", "reason_for"]
+__all__ = [
+    "FORMAT",
+    "Barrier",
+    "HostPlan",
+    "Plan",
+    "Skip",
+    "Step",
+    "diagnostic_to_json",
+    "reason_for",
+]
 
 
 @attrs.frozen(kw_only=True)
