@@ -181,3 +181,13 @@ def test_ten_thousand_steps_are_a_matter_of_a_second(shape: str) -> None:
     else:
         specs = [spec(n) for n in range(10_000)]
     assert elapsed(specs) < 2
+
+
+def test_a_refresh_is_owed_for_each_step_that_a_barrier_stands_for() -> None:
+    refresh = {**step("r", causes=["-2"]), "debt": True}
+    last = {**step("last", after=["-1"]), "debt": True}
+    schedule = Schedule(
+        [step("a"), step("b"), barrier("-1", "a", "b"), barrier("-2", "-1", "b"), refresh, last]
+    )
+    for name in ("a", "b"):
+        assert [s.id for s in schedule.refreshes_after(schedule.steps[name])] == ["r"]
