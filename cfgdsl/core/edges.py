@@ -124,7 +124,9 @@ class References:
 def _identity(value: Any) -> str:
     if isinstance(value, Output):
         value = value.source
-    return value if isinstance(value, str) else str(getattr(value, "identity", repr(value)))
+    if isinstance(value, str):
+        return value
+    return str(value.identity) if hasattr(value, "identity") else repr(value)
 
 
 def _waits_for_itself(resource: Resource, argument: str) -> Diagnostic:
