@@ -138,7 +138,7 @@ def _infer(
     makers = _makers(footprints)
     for index, footprint in enumerate(footprints):
         seen = {index}
-        for key in (*footprint.writes, *footprint.reads):
+        for key in (*footprint.writes, *footprint.reads) if makers else ():
             maker = makers.get(key, index)
             if maker not in seen and not _needs(footprints[maker], key, writers):
                 seen.add(maker)

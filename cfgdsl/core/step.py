@@ -140,11 +140,9 @@ class Step:
 
     @property
     def _holds_secret(self) -> bool:
-        contents = (
-            *(value for c in self.fields for value in (c.before, c.after)),
-            *(op.content for op in self.ops or () if isinstance(op, Put)),
-        )
-        return any(isinstance(value, Content) and value.secret for value in contents)
+        values = [value for c in self.fields for value in (c.before, c.after)]
+        values += [op.content for op in self.ops or () if isinstance(op, Put)]
+        return any(isinstance(value, Content) and value.secret for value in values)
 
 
 def _guarded(data: dict[str, Any], *, secret: bool) -> dict[str, Any]:
@@ -268,10 +266,13 @@ class HostPlan:
 
     def to_json(self) -> dict[str, Any]:
         """The host's part of the plan's document."""
+        return {**self.head_to_json(), "steps": [step.to_json() for step in self.steps]}
+
+    def head_to_json(self) -> dict[str, Any]:
+        """All but the steps."""
         return {
             "host": self.host,
             "machine_id": self.machine_id,
-            "steps": [step.to_json() for step in self.steps],
             "barriers": [{"id": b.id, "steps": list(b.steps)} for b in self.barriers],
             "unchanged": self.unchanged,
             "bootstrap": self.bootstrap,
