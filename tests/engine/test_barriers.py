@@ -4,7 +4,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import cfgdsl
-from cfgdsl.engine.events import StepDone
 
 CONFIG = """
 from cfgdsl import Host, component, configure
@@ -24,8 +23,8 @@ def site(host):
 """
 
 
-def run(root: Path, meanwhile: Callable[[], object]) -> tuple[list[StepDone], bool]:
-    """Plan, let something happen, apply: what was done, and whether nothing is left to do."""
+def run(root: Path, meanwhile: Callable[[], object]) -> tuple[cfgdsl.Run, bool]:
+    """Plan, let something happen, apply: the run, and whether nothing is left to do."""
     root.mkdir()
     config = root.parent / "infra.py"
     config.write_text(CONFIG.format(root=str(root)))
@@ -35,14 +34,15 @@ def run(root: Path, meanwhile: Callable[[], object]) -> tuple[list[StepDone], bo
         assert sum(len(step.after) for step in plan.steps) == 12
         meanwhile()
         done = project.apply(plan)
-        return list(done.outcomes), project.plan().is_empty
+        return done, project.plan().is_empty
 
 
 def test_what_waits_for_a_component_starts_when_all_in_it_are_done(tmp_path: Path) -> None:
-    outcomes, nothing_left = run(tmp_path / "root", lambda: None)
+    done, nothing_left = run(tmp_path / "root", lambda: None)
+    assert done.ok
     assert nothing_left
-    assert [done.outcome for done in outcomes] == ["changed"] * 24
-    names = [done.step.identity.partition(":")[2].rstrip("0123456789") for done in outcomes]
+    assert [each.outcome for each in done.outcomes] == ["changed"] * 24
+    names = [each.step.identity.partition(":")[2].rstrip("0123456789") for each in done.outcomes]
     assert names == ["/first"] * 12 + ["/then"] * 12
 
 
@@ -50,13 +50,14 @@ def test_what_waits_for_a_component_is_skipped_when_one_in_it_does_not_end_well(
     tmp_path: Path,
 ) -> None:
     root = tmp_path / "root"
-    outcomes, _ = run(root, lambda: (root / "first3").write_text("somebody else's"))
-    ended = {done.step.identity: done.outcome for done in outcomes}
+    done, _ = run(root, lambda: (root / "first3").write_text("somebody else's"))
+    assert done.failed_hosts == {}
+    ended = {each.step.identity: each.outcome for each in done.outcomes}
     assert ended.pop("file:/first3") == "stale"
     assert set(ended.values()) == {"changed", "skipped"}
     assert {name for name, how in ended.items() if how == "skipped"} == {
         f"file:/then{n}" for n in range(12)
     }
-    because = {done.detail["because"] for done in outcomes if done.outcome == "skipped"}
-    assert len(because) == 1
-    assert len(outcomes) == 24
+    skipped = [each for each in done.outcomes if each.outcome == "skipped"]
+    assert len({each.detail["because"] for each in skipped}) == 1
+    assert len(done.outcomes) == 24
