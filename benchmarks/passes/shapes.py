@@ -9,7 +9,10 @@ from typing import Any
 from cfgdsl import Probe, Resource, probes
 from cfgdsl_stdlib import Directory, File, Package, Service, Symlink, User
 
-THERE = {"/", "/etc", "/chain", "/fan", "/srv", "/run/systemd/system"}
+THERE = {
+    *("/", "/etc", "/etc/apt/sources.list.d", "/etc/systemd/system", "/run/systemd/system"),
+    *("/chain", "/fan", "/srv"),
+}
 FOLDER = {"kind": "dir", "mode": 0o755, "owner": "root", "group": "root"}
 
 
@@ -55,12 +58,68 @@ def one_folder(size: int) -> list[Resource]:
     return [User("www"), Directory("/srv/many"), *files]
 
 
+def component_after_component(size: int) -> list[Resource]:
+    """Accounts, files after all of them, and services that each of the files restarts."""
+    users = [User(f"u{n}", tags=["users"]) for n in range(size * 2 // 5)]
+    files = [
+        File(f"/fan/{n}", content=f"{n}\n", after="component:users", tags=["files"])
+        for n in range(size * 2 // 5)
+    ]
+    services = [
+        Service(f"s{n}", running=True, restart_on="component:files")
+        for n in range(size - len(users) - len(files))
+    ]
+    return [*users, *files, *services]
+
+
+def files_wait_for_packages(size: int) -> list[Resource]:
+    """Files in folders that nobody declares: any of the packages may bring them."""
+    packages = [Package(f"p{n}") for n in range(size // 2)]
+    return [*packages, *(File(f"/opt/{n}/f", content=f"{n}\n") for n in range(size - size // 2))]
+
+
+def through_a_hub(size: int) -> list[Resource]:
+    """Half of all before one that does not change, half after it."""
+    first = [File(f"/fan/{n}", content=f"{n}\n") for n in range(size // 2)]
+    hub = Directory("/etc", after=first)
+    last = [File(f"/srv/{n}", content=f"{n}\n", after=hub) for n in range(size - size // 2 - 1)]
+    return [*first, hub, *last]
+
+
+def units(size: int) -> list[Resource]:
+    """Unit files, which all services read, share one reload."""
+    half = range(size // 2)
+    files = [File(f"/etc/systemd/system/s{n}.service", content=f"{n}\n") for n in half]
+    return [*files, *(Service(f"s{n}", running=True) for n in half)]
+
+
+def sources(size: int) -> list[Resource]:
+    """Lists of packages, which each package comes after."""
+    half = range(size // 2)
+    files = [File(f"/etc/apt/sources.list.d/{n}.list", content=f"{n}\n") for n in half]
+    return [*files, *(Package(f"p{n}") for n in half)]
+
+
+def components_of(resources: Iterable[Resource]) -> dict[str, list[str]]:
+    """As if a component was around all resources with the same tag."""
+    found: dict[str, list[str]] = {}
+    for resource in resources:
+        for tag in resource.tags:
+            found.setdefault(f"component:{tag}", []).append(resource.identity)
+    return found
+
+
 SHAPES: Mapping[str, Callable[[int], list[Resource]]] = {
     "mixed": mixed,
     "chain": chain,
     "fan out": fan_out,
     "fan in": fan_in,
     "one folder": one_folder,
+    "component after component": component_after_component,
+    "files wait for packages": files_wait_for_packages,
+    "through a hub": through_a_hub,
+    "units": units,
+    "sources": sources,
 }
 
 

@@ -100,8 +100,15 @@ def graphs_document(graphs: Mapping[str, Graph]) -> str:
 
 
 def graph_data(graph: Graph) -> dict[str, Any]:
-    """One host's graph."""
-    identities = [resource.identity for resource in graph.resources]
+    """One host's graph; many that others wait for have one name, which `groups` explains."""
+    identities = [*(resource.identity for resource in graph.resources), *graph.barriers]
+    groups: dict[str, list[str]] = {name: [] for name in graph.barriers}
+    edges = []
+    for edge in graph.edges:
+        if edge.after < len(graph.resources):
+            edges.append(edge)
+        else:
+            groups[identities[edge.after]].append(identities[edge.before])
     return {
         "resources": [
             {"identity": r.identity, "origin": {"file": r.origin.file, "line": r.origin.line}}
@@ -114,8 +121,9 @@ def graph_data(graph: Graph) -> dict[str, Any]:
                 "kind": e.kind,
                 "why": e.why,
             }
-            for e in graph.edges
+            for e in edges
         ],
+        "groups": groups,
         "order": [identities[i] for i in graph.order],
     }
 

@@ -1,5 +1,6 @@
 """The entry point of `cfgdsl`: its commands, and what each is for."""
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -51,6 +52,7 @@ def _options(
 
 def main() -> None:
     """Run the command line of this process."""
+    gc.set_threshold(50_000, 20, 100)  # plans are many values without cycles: 700 is for others
     _complete_streams()
     sys.exit(run(sys.argv[1:]))
 

@@ -9,7 +9,7 @@ from cfgdsl.core.content import Content
 from cfgdsl.core.diff import FieldChange
 from cfgdsl.core.errors import ConfigurationError, Diagnostic
 from cfgdsl.core.origin import Origin
-from cfgdsl.core.step import HostPlan, Skip, Step
+from cfgdsl.core.step import Barrier, HostPlan, Skip, Step
 
 FORMAT = 1
 """The version of the plan's JSON form."""
@@ -50,6 +50,10 @@ def _host(data: Mapping[str, Any]) -> HostPlan:
         host=host,
         machine_id=_get(data, "machine_id", str, None),
         steps=tuple(_step(host, item) for item in _list(data, "steps")),
+        barriers=tuple(
+            Barrier(id=_get(item, "id", int), steps=_all(item, "steps", int))
+            for item in _list(data, "barriers")
+        ),
         unchanged=_get(data, "unchanged", int),
         bootstrap=_get(data, "bootstrap", bool),
         skipped=tuple(

@@ -6,7 +6,6 @@ is text, ``kind:name``: ``path:/etc/nginx``, ``user:deploy``, ``package:nginx``,
 """
 
 import functools
-import posixpath
 from collections.abc import Iterable
 
 import attrs
@@ -15,7 +14,8 @@ from cfgdsl.core.probes import Probe
 
 
 def _keys(value: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(value))
+    keys = tuple(value)
+    return keys if len(keys) < 2 else tuple(dict.fromkeys(keys))
 
 
 @attrs.frozen(kw_only=True)
@@ -60,16 +60,25 @@ def parents(name: str) -> tuple[str, ...]:
     >>> parents("/etc/nginx/conf.d")
     ('path:/etc/nginx', 'path:/etc')
     """
-    return _and_above(posixpath.dirname(name))
+    return _and_above(folder_of(name))
+
+
+def folder_of(name: str) -> str:
+    """The folder that a path in normal form is in; that of the root is the root.
+
+    >>> folder_of("/etc/motd"), folder_of("/etc")
+    ('/etc', '/')
+    """
+    return name.rpartition("/")[0] or "/"  # `posixpath.dirname` takes three times as long
 
 
 @functools.lru_cache(maxsize=4096)
 def _and_above(folder: str) -> tuple[str, ...]:
     """Folders are few and much lies in them: each is taken apart once."""
     found = []
-    while folder not in {"/", ""}:
+    while folder != "/":
         found.append(path(folder))
-        folder = posixpath.dirname(folder)
+        folder = folder_of(folder)
     return tuple(found)
 
 

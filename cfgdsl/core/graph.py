@@ -4,56 +4,59 @@ Edges are *declared* (`after=`), *by reference* (an `Output` used as input), or 
 writes a key that another reads). All through one dict of keys: linear in resources and edges.
 """
 
-import difflib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import attrs
 
+from cfgdsl.core.edges import Edge, Edges, References
 from cfgdsl.core.errors import ConfigurationError, Diagnostic
 from cfgdsl.core.footprint import Footprint, parents
 from cfgdsl.core.merge import merge_equal, needed_but_absent, writers_of
 from cfgdsl.core.order import cycles_in, knots, reached_from, topological_order
-from cfgdsl.core.output import Output
 from cfgdsl.core.resource import Resource, is_absent, outputs_in, references
-
-EdgeKind = Literal["declared", "reference", "inferred"]
-
-
-@attrs.frozen
-class Edge:
-    """`before` is applied before `after` (positions in the graph)."""
-
-    before: int
-    after: int
-    kind: EdgeKind
-    why: str
-    """The key or the argument that makes the edge."""
 
 
 @attrs.frozen
 class Graph:
-    """Resources of one target in declaration order, their edges, and an order respecting them."""
+    """Resources of one target in declaration order, their edges, and an order respecting them.
+
+    Its nodes are the positions of the resources and, from there on, those of the barriers.
+    """
 
     resources: tuple[Resource, ...]
     edges: tuple[Edge, ...] = attrs.field(repr=False)
-    order: tuple[int, ...] = attrs.field(repr=False)
-    """Positions, so that each resource comes after those before it; else in declaration order."""
+    walk: tuple[int, ...] = attrs.field(repr=False)
+    """All nodes, so that each comes after those before it; else in declaration order."""
     position: Mapping[str, int] = attrs.field(repr=False)
     """By identity."""
     footprints: tuple[Footprint, ...] = attrs.field(repr=False)
     """By position: what `Resource.footprint` says, asked once."""
+    references: References = attrs.field(repr=False, eq=False)
+    """What references stand for."""
+    barriers: tuple[str, ...] = ()
+    """What each barrier stands for, in words: ``all in component:web``."""
+
+    @property
+    def size(self) -> int:
+        """How many nodes there are."""
+        return len(self.resources) + len(self.barriers)
+
+    @property
+    def order(self) -> tuple[int, ...]:
+        """The positions of the resources in the order of `walk`."""
+        return tuple(node for node in self.walk if node < len(self.resources))
 
     def predecessors(self) -> list[list[int]]:
-        """For each resource, what must come before it."""
-        found: list[list[int]] = [[] for _ in self.resources]
+        """For each node, what must come before it."""
+        found: list[list[int]] = [[] for _ in range(self.size)]
         for edge in self.edges:
             found[edge.after].append(edge.before)
         return found
 
     def successors(self) -> list[list[int]]:
-        """For each resource, what comes after it."""
-        return _successors(len(self.resources), self.edges)
+        """For each node, what comes after it."""
+        return _successors(self.size, self.edges)
 
 
 def build(resources: Iterable[Resource], components: Mapping[str, Sequence[str]]) -> Graph:
@@ -71,19 +74,15 @@ def build(resources: Iterable[Resource], components: Mapping[str, Sequence[str]]
     footprints = tuple(resource.footprint() for resource in unique)
     writers, conflicts = writers_of(unique, footprints)
     problems += [*conflicts, *needed_but_absent(unique, footprints, writers)]
-    edges: list[Edge] = []
-    for index, resource in enumerate(unique):
+    edges = Edges(len(unique))
+    known = References(position, components)
+    for resource in unique:
         for argument, value in _references(resource):
-            targets, unknown = resolve(value, position, components, resource)
-            problems += unknown
-            kind: EdgeKind = "reference" if isinstance(value, Output) else "declared"
-            edges += [Edge(target, index, kind, argument) for target in targets if target != index]
-            if targets == [index]:
-                problems.append(_waits_for_itself(resource, argument))
+            problems += known.wire(value, resource, edges, argument)
     if problems:
         raise ConfigurationError(*problems)
-    edges += _inferred(unique, footprints, writers)
-    return _ordered(Graph(unique, tuple(edges), (), position, footprints))
+    _infer(edges, unique, footprints, writers)
+    return _ordered(Graph(unique, (), (), position, footprints, known), edges)
 
 
 def with_awaits(graph: Graph, missing: Iterable[tuple[int, str]]) -> Graph:
@@ -99,44 +98,21 @@ def with_awaits(graph: Graph, missing: Iterable[tuple[int, str]]) -> Graph:
     if not waiting:
         return graph
     depth = _depths(graph, waiting)
-    bringing = [index for index, footprint in enumerate(graph.footprints) if footprint.brings]
+    bringing: dict[int, list[int]] = {}
+    for index, footprint in enumerate(graph.footprints):
+        if footprint.brings:
+            bringing.setdefault(depth[index], []).append(index)
+    edges = Edges(len(graph.resources), graph.barriers)
     known = {(edge.before, edge.after) for edge in graph.edges}
-    extra = [
-        Edge(source, index, "inferred", key)
-        for index, key in waiting.items()
-        for source in bringing
-        if depth[source] < depth[index] and (source, index) not in known
-    ]
-    return _ordered(attrs.evolve(graph, edges=(*graph.edges, *extra))) if extra else graph
-
-
-def resolve(
-    value: Any,
-    position: Mapping[str, int],
-    components: Mapping[str, Sequence[str]],
-    user: Resource,
-) -> tuple[list[int], list[Diagnostic]]:
-    """Positions that a reference of `user` stands for, and what is wrong with it."""
-    if isinstance(value, Output):
-        value = value.source
-    identity = value if isinstance(value, str) else str(getattr(value, "identity", repr(value)))
-    if identity in position:
-        return [position[identity]], []
-    if identity in components:
-        return [position[i] for i in components[identity] if i in position], []
-    return [], [
-        Diagnostic(
-            summary=f"refers to {identity}, which is not declared on this host",
-            hint=_nearest(identity, [*position, *components]),
-            address=user.identity,
-            origins=(user.origin, *([value.origin] if isinstance(value, Resource) else [])),
-        )
-    ]
-
-
-def _nearest(name: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(name, list(known), n=1)
-    return f"Did you mean {near[0]!r}?" if near else 'References look like "package:nginx".'
+    sources: Collection[int] = ()
+    level = 0
+    for index in sorted(waiting, key=lambda index: depth[index]):
+        more = [source for d in range(level, depth[index]) for source in bringing.get(d, ())]
+        sources = edges.joined((*sources, *more), "inferred", "all that may bring something")
+        level = depth[index]
+        fresh = [source for source in sources if (source, index) not in known]
+        edges.add(fresh, index, "inferred", waiting[index])
+    return _ordered(graph, edges) if edges.found else graph
 
 
 def _references(resource: Resource) -> Iterator[tuple[str, Any]]:
@@ -147,43 +123,37 @@ def _references(resource: Resource) -> Iterator[tuple[str, Any]]:
     yield from outputs_in(resource)
 
 
-def _waits_for_itself(resource: Resource, argument: str) -> Diagnostic:
-    return Diagnostic(
-        summary=f"waits for itself by {argument}=",
-        hint="Remove it there.",
-        address=resource.identity,
-        origins=(resource.origin,),
-    )
-
-
-def _inferred(
-    resources: Sequence[Resource], footprints: Sequence[Footprint], writers: Mapping[str, int]
-) -> Iterator[Edge]:
+def _infer(
+    edges: Edges,
+    resources: Sequence[Resource],
+    footprints: Sequence[Footprint],
+    writers: Mapping[str, int],
+) -> None:
     """A writer comes before its readers; what removes a key comes after what uses it.
 
     Who reads a whole folder reads also what is no more in it, and so comes after removals too.
     """
     under = _writers_under(resources, footprints, writers)
+    joined = {key: edges.joined(w, "inferred", f"all in {key}") for key, w in under.items()}
     makers = _makers(footprints)
     for index, footprint in enumerate(footprints):
         seen = {index}
-        for key in (*footprint.writes, *footprint.reads):
+        for key in (*footprint.writes, *footprint.reads) if makers else ():
             maker = makers.get(key, index)
             if maker not in seen and not _needs(footprints[maker], key, writers):
                 seen.add(maker)
-                yield Edge(maker, index, "inferred", key)
+                edges.add((maker,), index, "inferred", key)
         for key in footprint.reads_under:
-            for writer in under[key]:
-                if writer not in seen:
-                    seen.add(writer)
-                    yield Edge(writer, index, "inferred", key)
+            nodes = under[key] if index in under[key] else joined[key]
+            edges.add((node for node in nodes if node not in seen), index, "inferred", key)
+            seen.update(nodes)
         for key in footprint.reads:
             writer = writers.get(key, index)
-            if writer not in seen:
+            if writer not in seen and not any(writer in under[k] for k in footprint.reads_under):
                 seen.add(writer)
                 gone = is_absent(resources[writer])
                 ends = (index, writer) if gone else (writer, index)
-                yield Edge(*ends, "inferred", key)
+                edges.add(ends[:1], ends[1], "inferred", key)
 
 
 def _makers(footprints: Sequence[Footprint]) -> dict[str, int]:
@@ -202,30 +172,30 @@ def _needs(maker: Footprint, key: str, writers: Mapping[str, int]) -> bool:
 
 def _writers_under(
     resources: Sequence[Resource], footprints: Sequence[Footprint], writers: Mapping[str, int]
-) -> dict[str, list[int]]:
+) -> dict[str, dict[int, None]]:
     """For each folder that somebody reads as a whole: who writes it or something inside, or removes
     it with a folder above."""
-    found: dict[str, list[int]] = {key: [] for f in footprints for key in f.reads_under}
+    found: dict[str, dict[int, None]] = {key: {} for f in footprints for key in f.reads_under}
     for folder, writing in found.items():
         above = (writers[key] for key in parents(folder.removeprefix("path:")) if key in writers)
-        writing.extend(writer for writer in above if is_absent(resources[writer]))
+        writing.update((writer, None) for writer in above if is_absent(resources[writer]))
     for index, footprint in enumerate(footprints) if found else ():
         for key in footprint.writes:
             kind, _, name = key.partition(":")
             for folder in (key, f"{kind}:", *(parents(name) if kind == "path" else ())):
                 if folder in found:
-                    found[folder].append(index)
+                    found[folder][index] = None
     return found
 
 
 def _depths(graph: Graph, waiting: Mapping[int, str]) -> list[int]:
-    """For each resource, how many of `waiting` come one after the other up to it, itself included.
+    """For each node, how many of `waiting` come one after the other up to it, itself included.
 
     Edges from lower to higher depth only can close no cycle.
     """
-    depth = [0] * len(graph.resources)
+    depth = [0] * graph.size
     predecessors = graph.predecessors()
-    for index in graph.order:
+    for index in graph.walk:
         above = max((depth[p] for p in predecessors[index]), default=0)
         depth[index] = above + (index in waiting)
     return depth
@@ -238,18 +208,43 @@ def _successors(size: int, edges: Iterable[Edge]) -> list[list[int]]:
     return found
 
 
-def _ordered(graph: Graph) -> Graph:
-    """The graph with its order; raises `ConfigurationError` with every cycle."""
-    size = len(graph.resources)
-    edges = graph.edges
-    order = topological_order(_successors(size, edges))
+def _ordered(graph: Graph, more: Edges) -> Graph:
+    """The graph with `more` edges, and its order; raises `ConfigurationError` with every cycle."""
+    edges = (*graph.edges, *more.found)
+    late = len(graph.resources)
+    size = late + len(more.barriers)
+    order = topological_order(_successors(size, edges), late)
     if len(order) < size:
-        edges = tuple(_without_contradicted(size, edges))
-        order = topological_order(_successors(size, edges))
+        edges = tuple(_without_contradicted(size, _taken_apart(edges, late, size)))
+        order = topological_order(_successors(size, edges), late)
     if len(order) < size:
         cycles = cycles_in(_successors(size, edges))
         raise ConfigurationError(*(_cycle(cycle, graph.resources, edges) for cycle in cycles))
-    return attrs.evolve(graph, edges=edges, order=tuple(order))
+    barriers = tuple(more.barriers)
+    return attrs.evolve(graph, edges=edges, walk=tuple(order), barriers=barriers)
+
+
+def _taken_apart(edges: Sequence[Edge], late: int, size: int) -> list[Edge]:
+    """The edges with none from a barrier (`late` and higher) that could be left out only in part:
+    inferred, and within a knot."""
+    knot_of = _knots_by_node(size, edges)
+    members: dict[int, list[int]] = {}
+    for edge in edges:
+        if edge.after >= late:
+            members.setdefault(edge.after, []).append(edge.before)
+    found: list[Edge] = []
+    for edge in edges:
+        knot = knot_of.get(edge.before)
+        if edge.before < late or edge.kind != "inferred" or knot is None:
+            found.append(edge)
+        elif knot == knot_of.get(edge.after):
+            found += [attrs.evolve(edge, before=member) for member in members[edge.before]]
+    return found
+
+
+def _knots_by_node(size: int, edges: Iterable[Edge]) -> dict[int, int]:
+    found = knots(_successors(size, edges))
+    return {node: number for number, knot in enumerate(found) for node in knot}
 
 
 def _without_contradicted(size: int, edges: Sequence[Edge]) -> Iterator[Edge]:
@@ -257,7 +252,7 @@ def _without_contradicted(size: int, edges: Sequence[Edge]) -> Iterator[Edge]:
 
     Such an edge closes a cycle, so only edges inside a knot are looked at.
     """
-    knot_of = {node: i for i, knot in enumerate(knots(_successors(size, edges))) for node in knot}
+    knot_of = _knots_by_node(size, edges)
     backwards: list[list[int]] = [[] for _ in range(size)]
     for edge in edges:
         if edge.kind != "inferred":
@@ -279,9 +274,11 @@ def _cycle(
     reasons: dict[tuple[int, int], Edge] = {}
     for edge in edges:
         reasons.setdefault((edge.before, edge.after), edge)  # declared edges stand first
+    named = [node for node in cycle if node < len(resources)]  # a barrier stands for others
+    place = {node: number for number, node in enumerate(cycle)}
     lines = []
-    for before, after in zip(cycle, [*cycle[1:], cycle[0]], strict=True):
-        edge = reasons[before, after]
+    for before, after in zip(named, [*named[1:], named[0]], strict=True):
+        edge = reasons[cycle[place[after] - 1], after]
         why = edge.why if edge.kind == "inferred" else f"{edge.why}="
         lines.append(
             f"{resources[before].identity} before {resources[after].identity} ({edge.kind}: {why})"
@@ -290,5 +287,5 @@ def _cycle(
         summary="these resources wait for each other in a cycle",
         detail="\n".join(lines),
         hint="Remove one of the declared edges.",
-        origins=tuple(resources[index].origin for index in cycle),
+        origins=tuple(resources[index].origin for index in named),
     )

@@ -8,26 +8,31 @@ Adjacency = Sequence[Sequence[int]]
 """For each node, those that come after it."""
 
 
-def topological_order(successors: Adjacency) -> list[int]:
-    """Nodes so that each comes after those before it, the lowest number first; the nodes of cycles,
-    and what only they lead to, are missing.
+def topological_order(successors: Adjacency, barriers: int | None = None) -> list[int]:
+    """Nodes so that each comes after those before it, the lowest number first, but nodes from the
+    number `barriers` on as soon as they can; the nodes of cycles, and what only they lead to, are
+    missing.
 
     >>> topological_order([[1], [], [0]])
     [2, 0, 1]
     """
-    waiting = [0] * len(successors)
+    size = len(successors)
+    first = size if barriers is None else barriers
+    waiting = [0] * size
     for targets in successors:
         for target in targets:
             waiting[target] += 1
-    ready = [node for node, count in enumerate(waiting) if count == 0]
+    # Below zero what cannot wait; a remainder makes the number again.
+    ready = [node if node < first else node - size for node in range(size) if waiting[node] == 0]
+    heapq.heapify(ready)
     order = []
     while ready:
-        node = heapq.heappop(ready)
+        node = heapq.heappop(ready) % size
         order.append(node)
         for target in successors[node]:
             waiting[target] -= 1
             if waiting[target] == 0:
-                heapq.heappush(ready, target)
+                heapq.heappush(ready, target if target < first else target - size)
     return order
 
 

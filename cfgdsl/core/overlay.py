@@ -7,6 +7,7 @@ from typing import Any, TypeGuard
 import attrs
 
 from cfgdsl.core.content import Content
+from cfgdsl.core.footprint import folder_of
 from cfgdsl.core.probes import Answer, List, Probe, Read, Stat, Unknown, is_error
 from cfgdsl.runner.wire import MOST_NAMES
 
@@ -90,7 +91,7 @@ class PathOverlay:
             found = self._own.get(path) if node is None else node.stat
             if not is_link(found):
                 break
-            path = posixpath.normpath(posixpath.join(posixpath.dirname(path), found["target"]))
+            path = posixpath.normpath(posixpath.join(folder_of(path), found["target"]))
         return path
 
     def stat(self, path: str, *, follow: bool = False) -> Answer | Unknown:
@@ -105,8 +106,8 @@ class PathOverlay:
 
     def _unasked(self, path: str) -> Answer | Unknown:
         """What is at a path that nobody asked about: nothing, where a folder above is missing."""
-        while path not in {"/", ""}:
-            path = posixpath.dirname(path)
+        while path != "/":
+            path = folder_of(path)
             node = self.node(path)
             if node is not None or path in self._own:
                 found = self._own[path] if node is None else node.stat
@@ -167,8 +168,8 @@ class PathOverlay:
     def _removal_above(self, path: str) -> int:
         """When the last of the folders above was removed; 0: never."""
         latest = 0
-        while path not in {"/", ""}:
-            path = posixpath.dirname(path)
+        while path != "/":
+            path = folder_of(path)
             latest = max(latest, self._removed.get(path, 0))
         return latest
 

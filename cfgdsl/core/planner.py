@@ -5,12 +5,13 @@ from typing import Any
 
 import attrs
 
+from cfgdsl.core.barriers import Barriers
 from cfgdsl.core.decide import decide, digest_of
 from cfgdsl.core.diff import DELETE, UPDATE, Change
 from cfgdsl.core.dropped import Drops
 from cfgdsl.core.errors import Diagnostic, ImpossibleError
 from cfgdsl.core.footprint import Footprint
-from cfgdsl.core.graph import Graph, resolve, with_awaits
+from cfgdsl.core.graph import Graph, with_awaits
 from cfgdsl.core.ledger import Ledger
 from cfgdsl.core.notes import notes_on
 from cfgdsl.core.order import in_rounds
@@ -67,6 +68,10 @@ def plan_host(request: Request, answers: Mapping[Probe, Answer]) -> Planned:
     return _Planner(request, answers).run()
 
 
+NOTHING, ONLY_AGAIN, ANEW = range(3)
+"""Whether a node may bring what nobody declares; `ONLY_AGAIN`: by a command that runs each time."""
+
+
 class _Planner:
     """One walk; its state is what the walk has seen so far."""
 
@@ -85,11 +90,15 @@ class _Planner:
         self.problems: list[Diagnostic] = []
         self.unchanged = 0
         self.ledger = Ledger(request.record, request.drops, owns=request.owns)
-        size = len(self.graph.resources)
+        self.barriers = Barriers(self.steps)
+        size = self.graph.size
         self.provided: list[frozenset[int]] = [frozenset()] * size
-        """For each resource, the steps after which it is as declared."""
+        """For each node, the steps after which it is as declared."""
         self.own: list[frozenset[int]] = [frozenset()] * size
-        """For each resource, its own steps: its change, and its refreshes."""
+        """For each node, its own steps: its change, and its refreshes."""
+        self._changes: dict[int, frozenset[int]] = {}
+        self.bringing = [NOTHING] * size
+        """For each node, whether it may bring what nobody declares."""
         self.uncertain = [False] * size
         """Whether something unknown may have appeared on the host before it is applied."""
         self.broken = [False] * size
@@ -102,13 +111,21 @@ class _Planner:
     def run(self) -> Planned:
         self.problems += self.ledger.conflicts(self.request.host, self.graph)
         shares = [type(r).tasks is not Resource.tasks for r in self.graph.resources]
-        for index in in_rounds(self.graph.order, self.predecessors, shares):
-            self._visit(index)
+        shares += [False] * len(self.graph.barriers)
+        for node in in_rounds(self.graph.walk, self.predecessors, shares):
+            self.provided[node] = self._inherited(node)
+            if node < len(self.graph.resources):
+                self._visit(node)
+                self.bringing[node] = self._brings(node)
+            else:
+                self.bringing[node] = max(self.bringing[p] for p in self.predecessors[node])
+        self.tasks.settle()
         steps = () if self.problems else tuple(self.steps)
         plan = HostPlan(
             host=self.request.host,
             machine_id=self.request.machine_id,
             steps=steps,
+            barriers=self.barriers.used(steps),
             unchanged=self.unchanged,
             skipped=tuple(self.skipped),
             problems=tuple(self.problems),
@@ -130,8 +147,7 @@ class _Planner:
 
     def _visit(self, index: int) -> None:
         resource = self.graph.resources[index]
-        before = self._inherited(index)
-        self.provided[index] = before
+        before = self.provided[index]
         if self.broken[index]:
             return
         if not self.request.selected(resource):
@@ -148,30 +164,35 @@ class _Planner:
             if not self.ledger.keep(resource, error.summary):
                 self._problem(resource, error.summary, error.hint)
 
-    def _inherited(self, index: int) -> frozenset[int]:
+    def _inherited(self, node: int) -> frozenset[int]:
         """The steps to wait for, and what its predecessors say of what can be known."""
-        sets = {}
-        for p in self.predecessors[index]:
+        sets: set[frozenset[int]] = set()
+        for p in self.predecessors[node]:
             if self.provided[p]:
-                sets[id(self.provided[p])] = self.provided[p]
-            if self.uncertain[p] or self._brings_something(p, index):
-                self.uncertain[index] = True
+                sets.add(self.barriers.joined(self.provided[p]))
+            if self.uncertain[p] or self._brings_something(p, node):
+                self.uncertain[node] = True
             if self.broken[p]:
-                self.broken[index] = True
+                self.broken[node] = True
         if len(sets) == 1:
-            return next(iter(sets.values()))  # shared: chains and fans stay linear in memory
-        return frozenset().union(*sets.values())
+            return next(iter(sets))  # shared: chains and fans stay linear in memory
+        return frozenset().union(*sets)
 
-    def _brings_something(self, earlier: int, index: int) -> bool:
-        """Whether what is absent now may be there after `earlier`, as far as `index` cares.
+    def _brings(self, index: int) -> int:
+        """What of `NOTHING`, `ONLY_AGAIN` and `ANEW` holds for a resource, planned as it is."""
+        if not self.own[index] or not self.graph.footprints[index].brings:
+            return NOTHING
+        return ONLY_AGAIN if all(self.steps[i].always for i in self.own[index]) else ANEW
+
+    def _brings_something(self, earlier: int, node: int) -> bool:
+        """Whether what is absent now may be there after `earlier`, as far as `node` cares.
 
         A command that runs each time counts only for those who await something, or no plan that
         has one would ever be empty.
         """
-        if not self.own[earlier] or not self.graph.footprints[earlier].brings:
-            return False
-        changes = any(not self.steps[i].always for i in self.own[earlier])
-        return changes or (index in self.awaiting and not is_absent(self.graph.resources[index]))
+        if self.bringing[earlier] == ONLY_AGAIN:
+            return node in self.awaiting and not is_absent(self.graph.resources[node])
+        return self.bringing[earlier] == ANEW
 
     def _condition_holds(self, index: int, resource: Resource) -> bool | None:
         """Whether the condition is true; None: only the run can tell."""
@@ -316,9 +337,19 @@ class _Planner:
         """What `resource` reads and writes, as the graph has it."""
         return self.graph.footprints[self.graph.position[resource.identity]]
 
-    def positions(self, value: Any, resource: Resource) -> list[int]:
-        """The resources that a reference of `resource` stands for."""
-        return resolve(value, self.graph.position, self.request.components, resource)[0]
+    def changes(self, value: Any, resource: Resource) -> frozenset[int]:
+        """The steps that change what a reference of `resource` stands for."""
+        nodes = self.graph.references.nodes(value, resource)
+        return frozenset().union(*map(self._changes_of, nodes))
+
+    def _changes_of(self, node: int) -> frozenset[int]:
+        """The steps that change a node: those of a barrier, its members', are joined once."""
+        if node < len(self.graph.resources):
+            return frozenset(i for i in self.own[node] if not self.steps[i].always)
+        if node not in self._changes:
+            found = frozenset[int]().union(*map(self._changes_of, self.predecessors[node]))
+            self._changes[node] = self.barriers.joined(found)
+        return self._changes[node]
 
     def _problem(self, resource: Resource, summary: str, hint: str = "") -> None:
         self.problems.append(

@@ -5,7 +5,6 @@ effects, so that nothing in this module ever learns what a command means. What o
 tell is `Unknown`.
 """
 
-import posixpath
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -13,7 +12,7 @@ import attrs
 
 from cfgdsl.core.content import Content
 from cfgdsl.core.errors import ImpossibleError
-from cfgdsl.core.footprint import parents
+from cfgdsl.core.footprint import folder_of, parents
 from cfgdsl.core.ops import Link, Mkdir, Op, Put, Remove, Run, SetAttrs
 from cfgdsl.core.overlay import KEPT, PathOverlay
 from cfgdsl.core.probes import (
@@ -230,7 +229,7 @@ class World:
 
     def _default_owner(self, path: str) -> tuple[str, str]:
         """What a new entry gets: the runner's user, and its group or that of a setgid folder."""
-        parent = self._paths.stat(posixpath.dirname(path), follow=True)
+        parent = self._paths.stat(folder_of(path), follow=True)
         if isinstance(parent, dict) and parent.get("mode", 0) & 0o2000:
             return self._identity.user, parent["group"]
         return self._identity.user, self._identity.group
@@ -243,7 +242,7 @@ class World:
                 self.apply(Mkdir(folder))
 
     def _need_parent(self, path: str) -> None:
-        folder = posixpath.dirname(path)
+        folder = folder_of(path)
         answer = self._paths.stat(folder, follow=True)
         if answer is None:
             raise ImpossibleError(

@@ -190,7 +190,7 @@ def is_error(answer: Answer | Unknown) -> TypeGuard[dict[str, str]]:
     >>> is_error({"error": "permission denied"})
     True
     """
-    return isinstance(answer, dict) and set(answer) == {"error"}
+    return isinstance(answer, dict) and len(answer) == 1 and "error" in answer
 
 
 class Answers(Mapping[Probe, Answer]):

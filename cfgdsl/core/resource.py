@@ -81,7 +81,7 @@ class ResourceType(type):
             values = instance.__dict__
             values["#origin"] = origin
             values.update(cls.fields_.values(args, kwargs, origin))
-            values["#outputs"] = tuple(n for n, v in values.items() if isinstance(v, Output))
+            values["#outputs"] = tuple([n for n, v in values.items() if isinstance(v, Output)])
             try:
                 values.update(instance.complete())
             except ValueError as error:

@@ -1,6 +1,6 @@
 """What one host needs: each change as it will be executed, and how people read it in JSON."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import attrs
@@ -57,7 +57,7 @@ class Step:
     reason: str
     """Why it changes, in words."""
     causes: tuple[str, ...] = ()
-    """The changes that lead to this one, nearest first, by identity."""
+    """The changes that lead to this one, nearest first, by identity; of very many the first."""
     fields: tuple[FieldChange, ...] = ()
     probes: tuple[Probe, ...] = ()
     ops: tuple[Op, ...] | None = ()
@@ -67,9 +67,9 @@ class Step:
     want: str | None = attrs.field(default=None, repr=False)
     """Digest of the answers afterwards; None: judged by observing."""
     after: tuple[int, ...] = ()
-    """Steps that must have ended well before."""
+    """Steps that must have ended well before; below zero `Barrier`s."""
     triggers: tuple[int, ...] = ()
-    """For a refresh: due when one of these changed."""
+    """For a refresh: due when one of these changed; below zero `Barrier`s."""
     locks: tuple[str, ...] = ()
     retries: int = 0
     timeout: float | None = None
@@ -140,11 +140,9 @@ class Step:
 
     @property
     def _holds_secret(self) -> bool:
-        contents = (
-            *(value for c in self.fields for value in (c.before, c.after)),
-            *(op.content for op in self.ops or () if isinstance(op, Put)),
-        )
-        return any(isinstance(value, Content) and value.secret for value in contents)
+        values = [value for c in self.fields for value in (c.before, c.after)]
+        values += [op.content for op in self.ops or () if isinstance(op, Put)]
+        return any(isinstance(value, Content) and value.secret for value in values)
 
 
 def _guarded(data: dict[str, Any], *, secret: bool) -> dict[str, Any]:
@@ -191,6 +189,19 @@ class Skip:
 
 
 @attrs.frozen(kw_only=True)
+class Barrier:
+    """Stands for many steps where many wait for them; nothing happens in it.
+
+    It ends when all of them have, well if all did, and has changed if one of them has.
+    """
+
+    id: int
+    """Below zero, where no step has its number."""
+    steps: tuple[int, ...]
+    """Steps, and earlier barriers."""
+
+
+@attrs.frozen(kw_only=True)
 class HostPlan:
     """What one host needs.
 
@@ -203,6 +214,8 @@ class HostPlan:
     machine_id: str | None = None
     steps: tuple[Step, ...] = ()
     """In an order that respects their edges."""
+    barriers: tuple[Barrier, ...] = ()
+    """What the numbers below zero in `Step.after` and `Step.triggers` stand for."""
     unchanged: int = 0
     skipped: tuple[Skip, ...] = ()
     notes: tuple[Diagnostic, ...] = ()
@@ -239,12 +252,28 @@ class HostPlan:
     def __contains__(self, identity: object) -> bool:
         return identity in self._by_identity
 
+    def expanded(self, ids: Iterable[int]) -> frozenset[int]:
+        """The steps that `ids`, a step's `after` or `triggers`, stand for."""
+        barriers = {barrier.id: barrier for barrier in self.barriers}
+        todo, found = [*ids], set[int]()
+        while todo:
+            each = todo.pop()
+            if each >= 0:
+                found.add(each)
+            elif each in barriers:
+                todo += barriers.pop(each).steps
+        return frozenset(found)
+
     def to_json(self) -> dict[str, Any]:
         """The host's part of the plan's document."""
+        return {**self.head_to_json(), "steps": [step.to_json() for step in self.steps]}
+
+    def head_to_json(self) -> dict[str, Any]:
+        """All but the steps."""
         return {
             "host": self.host,
             "machine_id": self.machine_id,
-            "steps": [step.to_json() for step in self.steps],
+            "barriers": [{"id": b.id, "steps": list(b.steps)} for b in self.barriers],
             "unchanged": self.unchanged,
             "bootstrap": self.bootstrap,
             "skipped": [

@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 import attrs
 
+from cfgdsl.core.barriers import MANY, Barriers
 from cfgdsl.core.diff import DELETE, Change
 from cfgdsl.core.footprint import Footprint, parents
 from cfgdsl.core.ops import Run
@@ -19,7 +20,7 @@ from cfgdsl.core.resource import Resource
 class Planning(Protocol):
     """What of the planner is needed here."""
 
-    own: list[frozenset[int]]
+    barriers: Barriers
     steps: list[Step]
     world: World
 
@@ -33,8 +34,8 @@ class Planning(Protocol):
     def footprint(self, resource: Resource) -> Footprint:
         """What a resource reads and writes."""
 
-    def positions(self, value: Any, resource: Resource) -> list[int]:
-        """The resources that a reference stands for."""
+    def changes(self, value: Any, resource: Resource) -> frozenset[int]:
+        """The steps that change what a reference stands for."""
 
 
 class TaskSteps:
@@ -42,12 +43,14 @@ class TaskSteps:
 
     def __init__(self, planner: Planning) -> None:
         self._planner = planner
-        self._by_key: dict[str, list[int]] = {}
+        self._by_key: dict[str, set[int]] = {}
         """Changing steps by each key they write, and by every folder above a path."""
-        self._removed: dict[str, list[int]] = {}
+        self._removed: dict[str, set[int]] = {}
         """Deleting steps by each key they write: all below a removed path changes too."""
         self._shared: dict[tuple[Any, ...], list[int]] = {}
         """The steps of each shared task, in order."""
+        self._merged: dict[int, set[int]] = {}
+        """The triggers of each shared step that serves several; empty: it is due without any."""
 
     def note(self, step: Step, resource: Resource) -> None:
         """Remember what the change of a resource writes; its tasks write nothing of it."""
@@ -56,9 +59,9 @@ class TaskSteps:
         for key in self._planner.footprint(resource).writes:
             above = parents(key.removeprefix("path:")) if key.startswith("path:") else ()
             for each in (key, *above):
-                self._by_key.setdefault(each, []).append(step.id)
+                self._by_key.setdefault(each, set()).add(step.id)
             if step.action == DELETE:
-                self._removed.setdefault(key, []).append(step.id)
+                self._removed.setdefault(key, set()).add(step.id)
 
     def before(
         self, resource: Resource, change: Change[Any], waits: frozenset[int]
@@ -109,7 +112,8 @@ class TaskSteps:
             return None
         # One that stands after all of these causes serves them too; an earlier one would have to
         # wait for what may itself wait for it.
-        if placed and all(trigger < placed[-1] for trigger in triggers):
+        latest = self._planner.barriers.latest
+        if placed and all(latest(trigger) < placed[-1] for trigger in triggers):
             return self._merge(placed[-1], triggers)
         step = self._planner.add_step(
             resource,
@@ -130,18 +134,32 @@ class TaskSteps:
     def _merge(self, known: int, triggers: frozenset[int]) -> int:
         """A shared step that is placed already serves one more cause; without any it is due."""
         step = self._planner.steps[known]
-        if step.triggers:
-            all_triggers = triggers and triggers.union(step.triggers)
-            self._planner.steps[known] = attrs.evolve(
-                step,
-                after=tuple(sorted({*step.after, *triggers})),
-                **self._because(frozenset(all_triggers)),
-            )
+        if not step.triggers:
+            return known
+        merged = self._merged.setdefault(known, set(step.triggers))
+        merged |= triggers
+        if not triggers:
+            self._name_causes(known, frozenset())
+            del self._merged[known]
+        elif step.possible and not all(map(self._planner.barriers.is_possible, triggers)):
+            self._name_causes(known, frozenset(merged))
         return known
+
+    def settle(self) -> None:
+        """Let each shared step name all that it serves: at the end, or many would be quadratic."""
+        for known, triggers in self._merged.items():
+            self._name_causes(known, frozenset(triggers))
+
+    def _name_causes(self, known: int, triggers: frozenset[int]) -> None:
+        step = self._planner.steps[known]
+        self._planner.steps[known] = attrs.evolve(
+            step,
+            after=tuple(sorted({*step.after, *self._merged[known]})),
+            **self._because(triggers),
+        )
 
     def _because(self, triggers: frozenset[int], owed: Owed | None = None) -> dict[str, Any]:
         """What a step says of its causes; what is `owed` already is due whatever they do."""
-        steps = self._planner.steps
         if owed is not None:
             return {
                 "triggers": tuple(sorted(triggers)),
@@ -153,46 +171,56 @@ class TaskSteps:
             "triggers": tuple(sorted(triggers)),
             "reason": self._reason(triggers),
             "causes": self._chain(triggers),
-            "possible": bool(triggers) and all(steps[i].possible for i in triggers),
+            "possible": bool(triggers) and all(map(self._planner.barriers.is_possible, triggers)),
         }
 
     def _triggers(self, task: Task, resource: Resource) -> frozenset[int]:
         found: set[int] = set()
         for cause in task.causes:
-            for position in self._planner.positions(cause, resource):
-                steps = self._planner.own[position]
-                found |= {i for i in steps if not self._planner.steps[i].always}
+            found |= self._planner.changes(cause, resource)
         for key in task.cause_keys:
-            found.update(self._by_key.get(key, ()))
+            found |= self._joined(self._by_key, key)
             for above in parents(key.removeprefix("path:")) if key.startswith("path:") else ():
-                found.update(self._removed.get(above, ()))
+                found |= self._joined(self._removed, above)
         return frozenset(found)
+
+    def _joined(self, known: dict[str, set[int]], key: str) -> set[int]:
+        """The steps of a key; from now on, where they are many, as one barrier."""
+        if key not in known:
+            return set()
+        joined = self._planner.barriers.joined(frozenset(known[key]))
+        known[key] = set(joined)
+        return known[key]
 
     def _reason(self, triggers: frozenset[int]) -> str:
         if not triggers:
             return "needed by the steps after it"
-        names = [self._planner.steps[i].identity for i in sorted(triggers)]
-        return f"{_listed(names)} {'changes' if len(names) == 1 else 'change'}"
+        names = [self._planner.steps[i].identity for i in self._planner.barriers.first(triggers)]
+        if min(triggers) < 0:
+            return f"{', '.join(names[:3])} and more change"
+        return f"{_listed(names, len(triggers))} {'changes' if len(triggers) == 1 else 'change'}"
 
     def _chain(self, triggers: frozenset[int]) -> tuple[str, ...]:
-        """The causes, and what caused these, nearest first."""
-        seen = set(triggers)
-        level = sorted(triggers)
+        """The causes, and what caused these, nearest first; of very many the first."""
+        steps, first = self._planner.steps, self._planner.barriers.first
+        seen: set[int] = set()
         chain: list[str] = []
-        while level:
-            chain += (self._planner.steps[i].identity for i in level)
-            level = sorted({t for i in level for t in self._planner.steps[i].triggers} - seen)
+        level = first(triggers)
+        while level and len(chain) < MANY:
+            chain += (steps[i].identity for i in level)
             seen.update(level)
-        return tuple(chain)
+            above = first({t for i in level for t in steps[i].triggers[:MANY]} - seen)
+            level = tuple(i for i in above if i not in seen)
+        return tuple(chain[:MANY])
 
 
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+def _listed(names: Sequence[str], count: int) -> str:
+    more = f" and {count - 3} more" if count > 3 else ""
     return f"{', '.join(names[:3])}{more}"
 
 
 def _changed(names: Sequence[str]) -> str:
-    return f"{_listed(names)} changed"
+    return f"{_listed(names, len(names))} changed"
 
 
 def _sharing(task: Task) -> tuple[Any, ...]:

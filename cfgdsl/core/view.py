@@ -38,12 +38,8 @@ def look(
 
     `uncertain`: what is absent may have come by then. Raises `ImpossibleError`.
     """
-    answers = {p: foresee(p, world, uncertain=uncertain) for p in resource.probes()}
-    hints = {p: foresee(p, world, uncertain=uncertain) for p in resource.hints()}
-    for probe, answer in (*answers.items(), *hints.items()):
-        if is_error(answer):
-            what = getattr(probe, "path", None) or getattr(probe, "item", None) or probe.kind
-            raise ImpossibleError(f"cannot look at {what}: {answer['error']}")
+    answers = _answers(resource.probes(), world, uncertain=uncertain)
+    hints = _answers(resource.hints(), world, uncertain=uncertain)
     known = all(map(is_known, answers.values())) and next(outputs_in(resource), None) is None
     told = {p: a for p, a in hints.items() if is_known(a)}
     if known:
@@ -55,6 +51,16 @@ def look(
     except ImpossibleError:
         observed = None
     return View(answers, known, compare(resource, observed))
+
+
+def _answers(probes: tuple[Probe, ...], world: World, *, uncertain: bool) -> dict[Probe, Any]:
+    found = {}
+    for probe in probes:
+        answer = found[probe] = foresee(probe, world, uncertain=uncertain)
+        if is_error(answer):
+            what = getattr(probe, "path", None) or getattr(probe, "item", None) or probe.kind
+            raise ImpossibleError(f"cannot look at {what}: {answer['error']}")
+    return found
 
 
 def foresee(probe: Probe, world: World, *, uncertain: bool) -> Answer | Unknown:

@@ -13,7 +13,7 @@ from cfgdsl.core.decide import decide_open, differences
 from cfgdsl.core.errors import ImpossibleError
 from cfgdsl.core.ledger import note_of
 from cfgdsl.core.ops import Op, Put
-from cfgdsl.core.plan import HostPlan, Step
+from cfgdsl.core.plan import Barrier, HostPlan, Step
 from cfgdsl.core.planner import Request
 from cfgdsl.core.probes import Answer, is_error
 from cfgdsl.core.resource import Resource
@@ -52,6 +52,7 @@ class HostExecution:
     def execute(self, session: Session) -> bool:
         """Execute the plan; whether every step ended well. Raises `TargetError`."""
         steps = [wire_step(step, self.vault) for step in self.plan.steps]
+        steps += map(wire_barrier, self.plan.barriers)
         contents = self._contents()
         outcomes: list[StepDone] = []
         for message in session.execute(
@@ -185,6 +186,12 @@ def wire_step(step: Step, vault: Vault) -> dict[str, Any]:
         "always": step.always,
     }
     return {**data, **{name: value for name, value in optional.items() if value}}
+
+
+def wire_barrier(barrier: Barrier) -> dict[str, Any]:
+    """A barrier as the runner takes it: a step without events."""
+    causes = [str(i) for i in barrier.steps]
+    return {"id": str(barrier.id), "name": "", "probes": [], "causes": causes, "barrier": True}
 
 
 def _op_contents(ops: tuple[Op, ...]) -> Iterator[Content]:

@@ -102,7 +102,9 @@ def _without_programs(host: Host[Any], planned: Planned) -> Planned:
     if not problems:
         return planned
     told = (*planned.plan.problems, *problems)
-    return attrs.evolve(planned, plan=attrs.evolve(planned.plan, steps=(), problems=told))
+    return attrs.evolve(
+        planned, plan=attrs.evolve(planned.plan, steps=(), barriers=(), problems=told)
+    )
 
 
 def all_tags(evaluated: Evaluated) -> frozenset[str]:

@@ -179,8 +179,9 @@ def _is_contents(value: object) -> bool:
 # What a field may hold, wherever it occurs. A field's name means the same thing everywhere.
 _FIELDS = {
     "absent": _is_text, "adopt": _is_notes, "after": _is_texts, "always": _is_flag,
-    "applied": _is_text, "argv": _is_argv, "before": _is_text, "by": _is_names, "causes": _is_texts,
-    "contents": _is_contents, "cwd": _is_path, "database": ("user", "group").__contains__,
+    "applied": _is_text, "argv": _is_argv, "barrier": _is_flag, "before": _is_text,
+    "by": _is_names, "causes": _is_texts, "contents": _is_contents, "cwd": _is_path,
+    "database": ("user", "group").__contains__,
     "debt": _is_flag, "declared": _is_declared, "detail": lambda value: isinstance(value, dict),
     "done": OUTCOMES.__contains__, "drop": _is("drop", DROP), "dropping": _is_text,
     "env": _is_environment, "fields": _is_texts, "follow": _is_flag, "forget": _is_texts,

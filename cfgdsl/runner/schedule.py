@@ -25,7 +25,7 @@ class Step:
         self.probes: list[dict[str, Any]] = spec["probes"]
         self.ops: list[dict[str, Any]] | None = spec.get("ops")
         self.after: list[str] = spec.get("after") or []
-        self.causes: list[str] = spec.get("causes") or []
+        self.causes = frozenset(spec.get("causes") or ())
         self.locks: list[str] = sorted(set(spec.get("locks") or []))
         self.before: str | None = spec.get("before")
         self.want: str | None = spec.get("want")
@@ -39,6 +39,7 @@ class Step:
         self.own: dict[str, Any] | None = spec.get("own")
         self.was: dict[str, Any] | None = spec.get("was")
         self.applied: str | None = spec.get("applied")
+        self.barrier = bool(spec.get("barrier"))
         self.outcome: str | None = None
         self.because: str | None = None
         """The failed step that this one would have needed."""
@@ -100,6 +101,8 @@ class Schedule:
                     raise WireError("step %r waits for %r, which is not there" % (step.id, other))
                 self._next[other].append(step)
                 step.waits += 1
+            if step.barrier and not step.causes:
+                raise WireError("barrier %r stands for nothing" % step.id)
             if not step.waits:
                 self._ready.append(step)
         self._refuse_cycles()
@@ -124,7 +127,16 @@ class Schedule:
 
     def refreshes_after(self, step: Step) -> Iterator[Step]:
         """The refreshes that are owed once `step` has changed something."""
-        return (each for each in self._next[step.id] if each.debt and step.id in each.causes)
+        causes = [step]
+        seen: set[str] = set()
+        for cause in causes:  # grows meanwhile
+            for each in self._next[cause.id]:
+                if each.id not in seen and cause.id in each.causes:
+                    seen.add(each.id)
+                    if each.barrier:
+                        causes.append(each)
+                    elif each.debt:
+                        yield each
 
     def take(self) -> list[list[Step]]:
         """What can start now, as groups that one command can do; their locks are held from now."""
@@ -161,7 +173,8 @@ class Schedule:
         self._ready.append(step)
 
     def finish(self, step: Step, outcome: str) -> list[Step]:
-        """Note how a step ended. Returns it, and those that ended with it because of that."""
+        """Note how a step ended. Returns it, and those that ended with it because of that, without
+        the barriers."""
         ended: list[Step] = []
         todo = [(step, outcome)]
         while todo:
@@ -170,7 +183,8 @@ class Schedule:
                 continue
             step.outcome = outcome
             self.unfinished -= 1
-            ended.append(step)
+            if not step.barrier:
+                ended.append(step)
             for follower in self._next[step.id]:
                 consequence = self._tell(follower, step)
                 if consequence is not None:
@@ -191,5 +205,7 @@ class Schedule:
             return None
         if not (follower.due or follower.name in self.owed):
             return "unneeded"
+        if follower.barrier:
+            return "changed"
         self._ready.append(follower)
         return None

@@ -136,6 +136,8 @@ OPS = {
 # `always`: the ops run even when `want` already holds.
 # `causes`: ids of steps; this one is due only if at least one of them ended `changed` (a restart on
 # change); when none did, it is `unneeded` without a probe. Causes are waited for like `after`.
+# `barrier`: stands for its causes where many steps wait for them. It asks nothing, does nothing and
+# is never told of: it ends with the last of them, `changed` if one of them is.
 # For the record: `own` says what the resource behind the step is (kept as it is; only its `gone`,
 # declared absent, and `drop`, how to take it away, mean something here), `was` how it was before
 # the ops (None: not there), `applied` is a digest of what is applied. `release`: it is owned no
@@ -147,6 +149,7 @@ STEP = (
     "id", "name", "probes", "ops?",
     "after?", "causes?", "locks?", "before?", "want?", "retries?", "timeout?", "refresh?",
     "always?", "own?", "was?", "applied?", "release?", "debt?", "since?",
+    "barrier?",
 )  # fmt: skip
 
 # Events: {"is": "event", "event": KIND, "step": ID, ...}

@@ -146,7 +146,8 @@ class Session:
                 msg = "contents without a stream"
                 raise ValueError(msg)
             self._send_content(sha256, size, stream(sha256))
-        return self._events({str(step["id"]): step.get("probes") or () for step in steps})
+        told = (step for step in steps if not step.get("barrier"))
+        return self._events({str(step["id"]): step.get("probes") or () for step in told})
 
     def resolve(self, decisions: Mapping[str, Mapping[str, Any]]) -> None:
         """Decide on steps that were reported as `observed`."""

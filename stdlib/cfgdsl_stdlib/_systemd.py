@@ -1,5 +1,6 @@
 """What systemd answers, and what its commands make of that."""
 
+import functools
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -48,12 +49,14 @@ def _file_name(name: str) -> str:
     return re.sub(r"@.*(\.\w+)\Z", r"@\1", name)
 
 
+@functools.lru_cache(maxsize=4096)  # asked again and again for each service
 def unit_files(name: str) -> tuple[str, ...]:
     """The keys of the files that define a unit."""
     names = dict.fromkeys((_file_name(name), name))
     return tuple(keys.path(f"{folder}/{file}") for folder in FOLDERS for file in names)
 
 
+@functools.lru_cache(maxsize=4096)
 def drop_in_folders(name: str) -> tuple[str, ...]:
     """The keys of the folders whose files add to a unit."""
     return tuple(f"{file}.d" for file in unit_files(name))

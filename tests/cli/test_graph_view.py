@@ -6,13 +6,15 @@ from xml.etree import ElementTree as ET
 import pytest
 
 import cfgdsl
+from cfgdsl.cli.documents import graph_data
 from cfgdsl.cli.render.dot import dot
 from cfgdsl.cli.render.graph import graph_lines, pictures
 from cfgdsl.cli.render.svg import svg
 from cfgdsl.cli.render.why import explain, why_lines
 from cfgdsl.cli.text import plain
 from cfgdsl.cli.view import View
-from cfgdsl.core.graph import Graph
+from cfgdsl.core.graph import Graph, build
+from cfgdsl_stdlib import File, User
 from tests.cli.conftest import Golden
 
 CONFIG = """
@@ -82,6 +84,43 @@ def test_svg_leaves_out_edges_that_follow_from_others(graphs: dict[str, Graph], 
     only = {"web1": graphs["web1"]}
     edges = svg(pictures(only, view)).count("<path ")
     assert edges < len(graphs["web1"].edges)
+
+
+@pytest.fixture
+def fan() -> Graph:
+    """Many after a component of many."""
+    users = [User(f"u{n}") for n in range(20)]
+    files = [File(f"/{n}", content="", after="component:users") for n in range(30)]
+    return build([*users, *files], {"component:users": [user.identity for user in users]})
+
+
+def test_many_after_many_are_listed_and_drawn_in_the_sum_of_lines(fan: Graph, view: View) -> None:
+    text = plain(graph_lines({"web1": fan}, view))
+    assert "50 resources, 50 edges" in text
+    assert text.count("after all in component:users  declared by after=") == 30
+    assert text.count("    user:u7") == 1
+    drawn = pictures({"web1": fan}, view)
+    assert dot(drawn).count(" -> ") == 50
+    assert dot(drawn).count("shape=point") == 1
+    picture = svg(drawn)
+    assert (picture.count("<path "), picture.count("<rect "), picture.count("<circle ")) == (
+        50,
+        50,
+        1,
+    )
+    data = graph_data(fan)
+    assert data["groups"] == {"all in component:users": [f"user:u{n}" for n in range(20)]}
+    assert len(data["edges"]) == 30
+    assert set(data["order"]) == {r.identity for r in fan.resources}
+
+
+def test_why_explains_an_edge_through_a_component(fan: Graph, view: View) -> None:
+    found = explain(fan, "file:/3", "user:u7", view)
+    assert [(each[0], *each[2:]) for each in found.way] == [
+        ("user:u7", "declared", "declared by after="),
+        ("file:/3", "", ""),
+    ]
+    assert found.reversed
 
 
 def test_why_explains_each_edge_of_the_way(

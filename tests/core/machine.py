@@ -215,10 +215,12 @@ class Machine:
         """
         outcomes: dict[int, str] = {}
         for step in planned.plan.steps:
-            if not all(outcomes[i] in {"changed", "unneeded"} for i in step.after):
+            waits = planned.plan.expanded(step.after)
+            if not all(outcomes[i] in {"changed", "unneeded"} for i in waits):
                 outcomes[step.id] = "skipped"
                 continue
-            due = not step.triggers or any(outcomes[i] == "changed" for i in step.triggers)
+            causes = planned.plan.expanded(step.triggers)
+            due = not causes or any(outcomes[i] == "changed" for i in causes)
             try:
                 outcomes[step.id] = self._execute(step, planned) if due else "unneeded"
             except (FailedError, ImpossibleError):

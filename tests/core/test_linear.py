@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.passes.shapes import SHAPES, bare, converged
+from benchmarks.passes.shapes import SHAPES, bare, components_of, converged
 from cfgdsl import Plan
 from cfgdsl.core.graph import build
 from cfgdsl.core.planner import Request, plan_host, questions
@@ -34,22 +34,27 @@ def calls(work: Callable[[], object]) -> int:
 
 def passes(shape: str, size: int) -> dict[str, int]:
     resources = SHAPES[shape](size)
-    graph = build(resources, {})
+    components = components_of(resources)
+    graph = build(resources, components)
     asked = questions(graph.resources)
     request = Request(host="h", graph=graph)
     fresh, done = bare(asked), converged(asked, resources)
     changes = plan_host(request, fresh).plan
     assert changes.steps
     assert plan_host(request, done).plan.is_empty
+    document = Plan(project=None, hosts=(changes,))
     works: dict[str, Callable[[], Any]] = {
         "construct": lambda: SHAPES[shape](size),
-        "graph": lambda: build(resources, {}),
+        "graph": lambda: build(resources, components),
         "questions": lambda: questions(graph.resources),
         "plan, all change": lambda: plan_host(request, fresh),
         "plan, no change": lambda: plan_host(request, done),
-        "JSON": lambda: Plan(project=None, hosts=(changes,)).to_json(),
+        "JSON": document.to_json,
     }
-    return {name: calls(work) for name, work in works.items()}
+    edges = sum(len(s.after) + len(s.triggers) + len(s.causes) for s in changes.steps)
+    edges += sum(len(barrier.steps) for barrier in changes.barriers)
+    counts = {name: calls(work) for name, work in works.items()}
+    return {**counts, "edges": len(graph.edges) + edges, "bytes": len(document.to_json())}
 
 
 @pytest.mark.parametrize("shape", SHAPES)

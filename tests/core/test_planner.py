@@ -190,7 +190,7 @@ def test_steps_after_an_unchanged_hub_wait_for_what_is_before_it(count: int) -> 
     files = [TinyFile(f"/{n}") for n in range(count)]
     hub = TinyUser("u", after=files)
     plan = Machine(users={"u": "/bin/sh"}).plan(*files, hub, TinyFile("/last", after=hub)).plan
-    assert plan["tiny-file:/last"].after == tuple(range(count))
+    assert plan.expanded(plan["tiny-file:/last"].after) == set(range(count))
 
 
 def test_the_reason_of_a_command_is_true() -> None:

@@ -94,8 +94,9 @@ def waits_in_order(machine: Machine, resources: list[Resource]) -> None:
     steps = plan.plan.steps
     waits: list[set[int]] = []
     for step in steps:
-        assert all(i < step.id for i in (*step.after, *step.triggers))
-        waits.append(set(step.after).union(*(waits[i] for i in step.after)))
+        after = plan.plan.expanded(step.after)
+        assert all(i < step.id for i in after | plan.plan.expanded(step.triggers))
+        waits.append(set(after).union(*(waits[i] for i in after)))
     graph = build(resources, {})
     of_resource: dict[str, set[int]] = {}
     for step in steps:

@@ -39,7 +39,7 @@ def test_whatever_happens_every_step_ends_once_and_in_order(
         for group in schedule.take():
             assert len({s.alike or s.id for s in group}) == 1
             for taken in group:
-                assert all(ended.get(other) in WELL for other in taken.after + taken.causes)
+                assert all(ended.get(other) in WELL for other in [*taken.after, *taken.causes])
                 others = [s for g in running for s in g]
                 assert not any(set(taken.locks) & set(other.locks) for other in others)
             running.append(group)
@@ -113,9 +113,36 @@ def test_the_step_that_failed_is_named_however_far_away() -> None:
     assert {s.because for s in ended[1:]} == {"a"}
 
 
+def barrier(name: str, *causes: str) -> dict[str, Any]:
+    return {"id": name, "name": "", "probes": [], "causes": list(causes), "barrier": True}
+
+
+@pytest.mark.parametrize("outcome", ["changed", "unneeded", "failed", "stopped"])
+def test_a_barrier_passes_on_how_those_that_it_stands_for_ended(outcome: str) -> None:
+    specs = [step("a"), step("b"), barrier("-1", "a", "b"), step("after", after=["-1"])]
+    schedule = Schedule([*specs, barrier("-2", "-1"), step("r", causes=["-2"])])
+    schedule.take()
+    assert [s.id for s in schedule.finish(schedule.steps["a"], "unneeded")] == ["a"]
+    ended = schedule.finish(schedule.steps["b"], outcome)
+    dependents = {"failed": "skipped", "stopped": "stopped"}
+    if outcome in dependents:
+        assert {s.id: s.outcome for s in ended[1:]} == dict.fromkeys(
+            ("after", "r"), dependents[outcome]
+        )
+        assert {s.because for s in ended[1:]} == {"b" if outcome == "failed" else None}
+    else:
+        assert [s.id for s in ended] == (["b"] if outcome == "changed" else ["b", "r"])
+        ready = [["after"], ["r"]] if outcome == "changed" else [["after"]]
+        assert ids(schedule.take()) == ready
+        for name in ["after", "r"][: len(ready)]:
+            schedule.finish(schedule.steps[name], "changed")
+    assert not schedule.unfinished
+
+
 @pytest.mark.parametrize(
     "specs",
     [
+        [barrier("a")],
         [step("a"), step("a")],
         [step("a", after=["b"])],
         [step("a", after=["a"])],
@@ -138,7 +165,7 @@ def elapsed(specs: list[dict[str, Any]]) -> float:
     return time.perf_counter() - begin
 
 
-@pytest.mark.parametrize("shape", ["chain", "fan", "one lock"])
+@pytest.mark.parametrize("shape", ["chain", "fan", "one lock", "fan of fans"])
 def test_ten_thousand_steps_are_a_matter_of_a_second(shape: str) -> None:
     def spec(n: int) -> dict[str, Any]:
         after = [] if not n or shape == "one lock" else [str(n - 1) if shape == "chain" else "0"]
@@ -146,4 +173,21 @@ def test_ten_thousand_steps_are_a_matter_of_a_second(shape: str) -> None:
             str(n), ops=[run("x", str(n))], after=after, locks=["l"] * (shape == "one lock")
         )
 
-    assert elapsed([spec(n) for n in range(10_000)]) < 2
+    if shape == "fan of fans":
+        first = [str(n) for n in range(5_000)]
+        specs = [step(n, ops=[run("x", n)]) for n in first]
+        specs += [barrier("-1", *first), step("r", causes=first)]
+        specs += [step(f"+{n}", ops=[run("x", n)], after=["-1"]) for n in first]
+    else:
+        specs = [spec(n) for n in range(10_000)]
+    assert elapsed(specs) < 2
+
+
+def test_a_refresh_is_owed_for_each_step_that_a_barrier_stands_for() -> None:
+    refresh = {**step("r", causes=["-2"]), "debt": True}
+    last = {**step("last", after=["-1"]), "debt": True}
+    schedule = Schedule(
+        [step("a"), step("b"), barrier("-1", "a", "b"), barrier("-2", "-1", "b"), refresh, last]
+    )
+    for name in ("a", "b"):
+        assert [s.id for s in schedule.refreshes_after(schedule.steps[name])] == ["r"]

@@ -18,8 +18,10 @@ def dot(pictures: Mapping[tuple[str, ...], Picture]) -> str:
 
 
 def _inside(prefix: str, picture: Picture) -> Iterator[str]:
-    for number, (identity, where) in enumerate(picture.nodes):
-        yield f"{prefix}{number} [label={_quoted(identity)}, tooltip={_quoted(where)}];"
+    for number, node in enumerate(picture.nodes):
+        name = _quoted(node.name)
+        text = f"label={name}, tooltip={_quoted(node.where)}"
+        yield f"{prefix}{number} [{f'shape=point, tooltip={name}' if node.is_point else text}];"
     for before, after, why in picture.edges:
         yield f"{prefix}{before} -> {prefix}{after} [tooltip={_quoted(why)}];"
 

@@ -7,27 +7,46 @@ import attrs
 from cfgdsl.cli.render.groups import gathered, host_title
 from cfgdsl.cli.text import Line, Span, counted, line, padded, width_of
 from cfgdsl.cli.view import View
-from cfgdsl.core.graph import Edge, Graph
+from cfgdsl.core.edges import Edge
+from cfgdsl.core.graph import Graph
 
 _WIDEST = 48
+
+
+@attrs.frozen
+class Node:
+    """A resource, or many for which many wait: there a picture has a point where lines meet."""
+
+    name: str
+    """The identity; of a point what it stands for."""
+    where: str
+    """The source line."""
+    is_point: bool = False
 
 
 @attrs.frozen
 class Picture:
     """What is drawn of a graph; equal for hosts that have the same resources and edges."""
 
-    nodes: tuple[tuple[str, str], ...]
-    """Identity and source line, in the order of application."""
+    nodes: tuple[Node, ...]
+    """In the order of application."""
     edges: tuple[tuple[int, int, str], ...]
     """Positions in `nodes` of the first and the second, and why."""
 
 
 def picture(graph: Graph, view: View) -> Picture:
     """A graph as it is drawn."""
-    place = {position: number for number, position in enumerate(graph.order)}
-    nodes = [(graph.resources[i].identity, view.where(graph.resources[i].origin)) for i in place]
+    place = {node: number for number, node in enumerate(graph.walk)}
+    nodes = [_node(graph, node, view) for node in graph.walk]
     edges = {(place[e.before], place[e.after], reason(e)) for e in graph.edges}
     return Picture(tuple(nodes), tuple(sorted(edges)))
+
+
+def _node(graph: Graph, node: int, view: View) -> Node:
+    if node < len(graph.resources):
+        resource = graph.resources[node]
+        return Node(resource.identity, view.where(resource.origin))
+    return Node(graph.barriers[node - len(graph.resources)], "", is_point=True)
 
 
 def reason(edge: Edge) -> str:
@@ -48,7 +67,8 @@ def pictures(graphs: Mapping[str, Graph], view: View) -> dict[tuple[str, ...], P
 def graph_lines(graphs: Mapping[str, Graph], view: View) -> Iterator[Line]:
     """Every graph as text."""
     for hosts, found in pictures(graphs, view).items():
-        counts = f"{counted(len(found.nodes), 'resource')}, {counted(len(found.edges), 'edge')}"
+        resources = sum(not node.is_point for node in found.nodes)
+        counts = f"{counted(resources, 'resource')}, {counted(len(found.edges), 'edge')}"
         yield line(*host_title(hosts, view), Span(f"  {counts}", "dim"))
         yield from _listing(found)
         yield ()
@@ -58,9 +78,10 @@ def _listing(found: Picture) -> Iterator[Line]:
     waits: dict[int, list[tuple[int, str]]] = {}
     for before, after, why in found.edges:
         waits.setdefault(after, []).append((before, why))
-    names = [identity for identity, _ in found.nodes]
+    names = [node.name for node in found.nodes]
     column = min(_WIDEST, max(map(width_of, names), default=0))
-    for number, (identity, where) in enumerate(found.nodes):
-        yield line("  ", padded(identity, column), Span(f"  {where}", "dim"))
+    for number, node in enumerate(found.nodes):
+        yield line("  ", padded(node.name, column), Span(f"  {node.where}", "dim"))
         for before, why in waits.get(number, ()):
-            yield line("    ", Span("after ", "dim"), names[before], Span(f"  {why}", "dim"))
+            word, reasons = ("", "") if node.is_point else ("after ", f"  {why}")
+            yield line("    ", Span(word, "dim"), names[before], Span(reasons, "dim"))

@@ -9,7 +9,7 @@ from xml.sax.saxutils import escape
 
 import attrs
 
-from cfgdsl.cli.render.graph import Picture
+from cfgdsl.cli.render.graph import Node, Picture
 from cfgdsl.cli.text import clean, listed, width_of
 
 _ROW, _BOX, _GAP, _MARGIN, _CHARACTER = 40, 26, 70, 24, 7.3
@@ -42,7 +42,7 @@ def svg(pictures: Mapping[tuple[str, ...], Picture]) -> str:
 
 _STYLE = """<style>
 text { font: 12px ui-monospace, monospace; fill: #222 } .title { font-weight: bold }
-rect { fill: #fff; stroke-width: 1.5 } path { fill: none; stroke: #999 }
+rect { fill: #fff; stroke-width: 1.5 } path { fill: none; stroke: #999 } circle { fill: #999 }
 @media (prefers-color-scheme: dark) { text { fill: #ddd } rect { fill: #1a1a1a } }
 </style>"""
 
@@ -63,10 +63,10 @@ def _laid_out(picture: Picture, top: float) -> list[_Box]:
     x = float(_MARGIN)
     for layer_nodes in layers:
         ordered = sorted(layer_nodes, key=lambda n: (_mean([row[b] for b in before[n]]), n))
-        widest = max(_width(picture.nodes[n][0]) for n in ordered)
+        widest = max(_width(picture.nodes[n]) for n in ordered)
         for place, number in enumerate(ordered):
             row[number] = place
-            width = _width(picture.nodes[number][0])
+            width = _width(picture.nodes[number])
             places[number] = _Box(x, top + place * _ROW, width)
         x += widest + _GAP
     return [places[number] for number in range(len(picture.nodes))]
@@ -83,18 +83,21 @@ def _mean(values: Sequence[float]) -> float:
     return sum(values) / len(values) if values else 0.0
 
 
-def _width(identity: str) -> float:
-    return width_of(clean(identity)) * _CHARACTER + 20
+def _width(node: Node) -> float:
+    return 0.0 if node.is_point else width_of(clean(node.name)) * _CHARACTER + 20
 
 
 def _needed(picture: Picture) -> Iterator[tuple[int, int, str]]:
     """Edges without those that a longer way implies: an edge over one layer always stays."""
     before = _predecessors(picture)
-    above: list[set[int]] = []
+    above: list[int] = []  # sets as bits of numbers: a long chain has long ones
     for number in range(len(picture.nodes)):
-        above.append(set().union(*({b} | above[b] for b in before[number])))
+        bits = 0
+        for other in before[number]:
+            bits |= above[other] | 1 << other
+        above.append(bits)
     for first, second, why in picture.edges:
-        if not any(first in above[other] for other in before[second]):
+        if not any(above[other] >> first & 1 for other in before[second]):
             yield first, second, why
 
 
@@ -108,11 +111,20 @@ def _edges(picture: Picture, boxes: Sequence[_Box]) -> Iterator[str]:
 
 
 def _nodes(picture: Picture, boxes: Sequence[_Box]) -> Iterator[str]:
-    kinds = list(dict.fromkeys(identity.partition(":")[0] for identity, _ in picture.nodes))
-    for (identity, where), box in zip(picture.nodes, boxes, strict=True):
-        colour = _COLOURS[kinds.index(identity.partition(":")[0]) % len(_COLOURS)]
+    kinds = list(dict.fromkeys(_kind(node) for node in picture.nodes if not node.is_point))
+    for node, box in zip(picture.nodes, boxes, strict=True):
+        name, where = escape(clean(node.name)), escape(clean(node.where))
+        if node.is_point:
+            at = f'cx="{box.x:.0f}" cy="{box.y + _BOX / 2:.0f}"'
+            yield f'<circle {at} r="4"><title>{name}</title></circle>'
+            continue
+        colour = _COLOURS[kinds.index(_kind(node)) % len(_COLOURS)]
         yield (
-            f'<g><title>{escape(clean(where))}</title><rect x="{box.x:.0f}" y="{box.y:.0f}" '
+            f'<g><title>{where}</title><rect x="{box.x:.0f}" y="{box.y:.0f}" '
             f'width="{box.width:.0f}" height="{_BOX}" rx="4" stroke="{colour}"/>'
-            f'<text x="{box.x + 10:.0f}" y="{box.y + 17:.0f}">{escape(clean(identity))}</text></g>'
+            f'<text x="{box.x + 10:.0f}" y="{box.y + 17:.0f}">{name}</text></g>'
         )
+
+
+def _kind(node: Node) -> str:
+    return node.name.partition(":")[0]

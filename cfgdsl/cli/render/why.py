@@ -1,6 +1,7 @@
 """Why one resource comes before another: the shortest way between them, edge by edge."""
 
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from typing import Any
 
 import attrs
@@ -9,7 +10,8 @@ from cfgdsl.cli.render.graph import reason
 from cfgdsl.cli.render.groups import gathered, host_title
 from cfgdsl.cli.text import Line, Span, line, padded, width_of
 from cfgdsl.cli.view import View
-from cfgdsl.core.graph import Edge, Graph
+from cfgdsl.core.edges import Edge
+from cfgdsl.core.graph import Graph
 from cfgdsl.core.order import shortest_path
 
 
@@ -51,10 +53,11 @@ def _way(graph: Graph, nodes: list[int], view: View) -> Iterator[tuple[str, str,
     edges: dict[tuple[int, int], Edge] = {}
     for edge in sorted(graph.edges, key=lambda e: -rank[e.kind]):
         edges[edge.before, edge.after] = edge  # the user's own word for it wins
-    for number, node in enumerate(nodes):
+    leading_to = {after: edges[before, after] for before, after in pairwise(nodes)}
+    named = [node for node in nodes if node < len(graph.resources)]  # a barrier is no stop
+    for node, following in zip(named, [*named[1:], None], strict=True):
         resource = graph.resources[node]
-        last = number == len(nodes) - 1
-        kind, why = ("", "") if last else _named(edges[node, nodes[number + 1]])
+        kind, why = ("", "") if following is None else _named(leading_to[following])
         yield resource.identity, view.where(resource.origin), kind, why
 
 
