@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 _LASTING = ("first", "original")
 """What stays when a resource is declared anew."""
 
+_MOST_CAUSES = 20
+"""So many causes of a debt are told; that there are more changes nothing."""
+
 KEPT_RUNS = 50
 """How many runs stay in the journal when it is written anew."""
 
@@ -36,6 +39,9 @@ class Record:
         self.debts: dict[str, Entry] = {}
         self.pending: dict[str, Entry] = {}
         self.runs: dict[str, Entry] = {}
+        self._waiting: dict[str, set[str]] = {}
+        """For each debt, its causes that are under way; and the debts of each cause."""
+        self._debts_of: dict[str, set[str]] = {}
         for entry in entries:
             self.take(entry)
 
@@ -80,10 +86,14 @@ class Record:
                     self.owned[name].setdefault("original", was)
         for name, debt in entry.get("debts", {}).items():
             known = self.debts.setdefault(name, {"run": entry["run"], "causes": []})
-            causes = [*known["causes"], *debt["causes"]]
+            causes = known["causes"]
+            causes += [c for c in debt["causes"][: _MOST_CAUSES - len(causes)] if c not in causes]
             # When the cause takes effect is not known yet; until then no start of a unit is late
             # enough.
-            known.update(debt, causes=list(dict.fromkeys(causes)), at=None)
+            known.update(debt, causes=causes, at=None)
+            self._waiting.setdefault(name, set()).update(debt["causes"])
+            for cause in debt["causes"]:
+                self._debts_of.setdefault(cause, set()).add(name)
 
     def _own(self, name: str, own: Entry, run: str, *, created: bool) -> None:
         known = self.owned.get(name, {"created": False, "first": run})
@@ -105,14 +115,10 @@ class Record:
             self.debts.pop(name, None)
             if entry.get("release"):
                 self.owned.pop(name, None)
-        if changed:
-            self._took_effect(name, entry)
-
-    def _took_effect(self, cause: str, entry: Entry) -> None:
-        for debt in self.debts.values():
-            waits = any(other in self.pending for other in debt["causes"])
-            if cause in debt["causes"] and not waits:
-                debt["at"] = entry.get("at")
+        for debt in self._debts_of.pop(name, ()):
+            self._waiting[debt].discard(name)
+            if changed and debt in self.debts and not self._waiting[debt]:
+                self.debts[debt]["at"] = entry.get("at")
 
     def _on_adopt(self, entry: Entry) -> None:
         """What was already as declared is managed from now on."""
