@@ -111,7 +111,11 @@ def graph_data(graph: Graph) -> dict[str, Any]:
             groups[identities[edge.after]].append(identities[edge.before])
     return {
         "resources": [
-            {"identity": r.identity, "origin": {"file": r.origin.file, "line": r.origin.line}}
+            {
+                "identity": r.identity,
+                "origin": {"file": r.origin.file, "line": r.origin.line},
+                "parts": [part.identity for part in graph.parts.get(r.identity, ())],
+            }
             for r in graph.resources
         ],
         "edges": [

@@ -9,7 +9,7 @@ from cfgdsl.core.content import Content
 from cfgdsl.core.diff import FieldChange
 from cfgdsl.core.errors import ConfigurationError, Diagnostic
 from cfgdsl.core.origin import Origin
-from cfgdsl.core.step import Barrier, HostPlan, Skip, Step
+from cfgdsl.core.step import Barrier, HostPlan, Part, Skip, Step
 
 FORMAT = 1
 """The version of the plan's JSON form."""
@@ -103,6 +103,10 @@ def _step(host: str, data: Mapping[str, Any]) -> Step:
         origin=_origin(data["origin"]),
         component=_get(data, "component", str),
         tags=_all(data, "tags", str),
+        parts=tuple(
+            Part(_get(item, "identity", str), _origin(item["origin"]))
+            for item in _list(data, "parts")
+        ),
     )
 
 

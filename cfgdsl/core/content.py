@@ -76,7 +76,7 @@ class Content:
 
 def hide(found: object, wanted: object) -> object:
     """`found`, kept from sight when a secret takes its place: it is likely an older one."""
-    if isinstance(found, Content) and isinstance(wanted, Content) and wanted.secret:
+    if isinstance(found, Content) and getattr(wanted, "secret", False):
         return attrs.evolve(found, secret=True)
     return found
 

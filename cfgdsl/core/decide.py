@@ -3,7 +3,7 @@
 Used when a plan is made, and again during a run for the steps that the plan left open.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -35,6 +35,26 @@ def digest_of(answers: Iterable[Answer]) -> str:
     return str(wire.digest(list(answers)))
 
 
+def refined(
+    resource: Resource, answers: Mapping[Probe, Answer], *, known: bool = True
+) -> tuple[Resource, Mapping[Probe, Answer]]:
+    """What is wanted, given what was found, and the answers to what that asks.
+
+    `known`: whether that is how it will be found. Raises `ImpossibleError` when nothing can be made
+    of it.
+    """
+    wanted = resource.refine(Answers(answers) if known else None)
+    if wanted is resource:
+        return resource, answers
+    world = World(answers)
+    return wanted, {probe: world.answer(probe) for probe in wanted.probes()}
+
+
+def _difference(resource: Resource, found: Mapping[Probe, Answer]) -> Change[Resource]:
+    wanted, answers = refined(resource, found)
+    return compare(wanted, wanted.observe(Answers(answers)))
+
+
 def decide(change: Change[Any], world: World, probes: Sequence[Probe]) -> Decision:
     """The ops for `change`; `world` is taken to the state after them.
 
@@ -60,7 +80,7 @@ def decide_open(
     asked = condition is not None and condition.probe in found
     if condition is not None and asked and not condition.holds(found[condition.probe]):
         return None
-    change = compare(resource, resource.observe(Answers(found)))
+    change = _difference(resource, found)
     if not change.is_needed:
         return None
     return decide(change, World(found, identity), probes)
@@ -70,8 +90,7 @@ def differences(
     resource: Resource, probes: Sequence[Probe], answers: Sequence[Answer]
 ) -> tuple[str, ...]:
     """What still differs from the declaration after a step; empty: it is proven."""
-    found = Answers(dict(zip(probes, answers, strict=True)))
-    change = compare(resource, resource.observe(found))
+    change = _difference(resource, dict(zip(probes, answers, strict=True)))
     if not change.is_needed:
         return ()
     if is_absent(change.before):

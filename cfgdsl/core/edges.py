@@ -103,6 +103,11 @@ class References:
             return inside
         return self._joined.get(identity, inside)
 
+    def is_within(self, value: Any, user: Resource) -> bool:
+        """Whether a reference of `user` leads nowhere but to where it is itself: parts of one file
+        may come after each other."""
+        return set(self.nodes(value, user)) == {self._position[user.identity]}
+
     def _unknown(self, identity: str, value: Any, user: Resource) -> Diagnostic:
         source = value.source if isinstance(value, Output) else value
         origins = [source.origin] if isinstance(source, Resource) else []

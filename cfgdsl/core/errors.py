@@ -102,7 +102,9 @@ class ImpossibleError(Exception):
     '/etc is a directory, not a file'
     """
 
-    def __init__(self, summary: str, hint: str = "") -> None:
+    def __init__(self, summary: str, hint: str = "", origins: tuple[Origin, ...] = ()) -> None:
         super().__init__(summary)
         self.summary = summary
         self.hint = hint
+        self.origins = origins
+        """The lines that it is about; none: that of the resource."""

@@ -28,6 +28,9 @@ class Footprint:
 
     writes: tuple[str, ...] = attrs.field(default=(), converter=_keys)
     """What it makes or removes. Two writers of one key are an error."""
+    edits: tuple[str, ...] = attrs.field(default=(), converter=_keys)
+    """Those of `writes` that are others' own: when what makes one `brings` things, it comes after
+    that, and who no longer declares it leaves it as it is."""
     reads: tuple[str, ...] = attrs.field(default=(), converter=_keys)
     """What must be as declared before it is applied: it comes after the writers of these."""
     reads_under: tuple[str, ...] = attrs.field(default=(), converter=_keys)

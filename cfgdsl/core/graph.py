@@ -11,6 +11,7 @@ import attrs
 
 from cfgdsl.core.edges import Edge, Edges, References
 from cfgdsl.core.errors import ConfigurationError, Diagnostic
+from cfgdsl.core.fold import FoldedResources, fold
 from cfgdsl.core.footprint import Footprint, parents
 from cfgdsl.core.merge import merge_equal, needed_but_absent, writers_of
 from cfgdsl.core.order import cycles_in, knots, reached_from, topological_order
@@ -29,13 +30,15 @@ class Graph:
     walk: tuple[int, ...] = attrs.field(repr=False)
     """All nodes, so that each comes after those before it; else in declaration order."""
     position: Mapping[str, int] = attrs.field(repr=False)
-    """By identity."""
+    """By identity; also of what was folded into another resource."""
     footprints: tuple[Footprint, ...] = attrs.field(repr=False)
     """By position: what `Resource.footprint` says, asked once."""
     references: References = attrs.field(repr=False, eq=False)
     """What references stand for."""
     barriers: tuple[str, ...] = ()
     """What each barrier stands for, in words: ``all in component:web``."""
+    parts: Mapping[str, tuple[Resource, ...]] = attrs.field(factory=dict, repr=False)
+    """By identity of a file that edits were folded into: what was declared of it, in order."""
 
     @property
     def size(self) -> int:
@@ -59,30 +62,44 @@ class Graph:
         return _successors(self.size, self.edges)
 
 
-def build(resources: Iterable[Resource], components: Mapping[str, Sequence[str]]) -> Graph:
+def build(
+    resources: Iterable[Resource],
+    components: Mapping[str, Sequence[str]],
+    parts: Mapping[str, tuple[Resource, ...]] | None = None,
+) -> Graph:
     """The graph of what one target should have.
 
-    `components` maps each component to the identities inside. Raises `ConfigurationError` with
-    every duplicate, conflict and unknown reference, or with every cycle; each names all lines
+    `components` maps each component to the identities inside. `parts`: those of a graph whose
+    resources come again, folded already, or others in their places. Raises `ConfigurationError`
+    with every duplicate, conflict and unknown reference, or with every cycle; each names all lines
     involved.
 
     >>> build([], {}).order
     ()
     """
-    unique, problems = merge_equal(resources)
+    different, problems = merge_equal(resources)
+    folded = fold(different, components) if parts is None else FoldedResources(different, parts)
+    unique = folded.resources
+    problems += folded.problems
     position = {resource.identity: index for index, resource in enumerate(unique)}
+    for identity, inside in folded.parts.items():
+        position |= {part.identity: position[identity] for part in inside}
     footprints = tuple(resource.footprint() for resource in unique)
     writers, conflicts = writers_of(unique, footprints)
     problems += [*conflicts, *needed_but_absent(unique, footprints, writers)]
     edges = Edges(len(unique))
     known = References(position, components)
     for resource in unique:
-        for argument, value in _references(resource):
-            problems += known.wire(value, resource, edges, argument)
+        for user in folded.parts.get(resource.identity, (resource,)):
+            for argument, value in _references(user):
+                if user is resource or not known.is_within(value, user):
+                    problems += known.wire(value, user, edges, argument)
     if problems:
         raise ConfigurationError(*problems)
     _infer(edges, unique, footprints, writers)
-    return _ordered(Graph(unique, (), (), position, footprints, known), edges)
+    _infer_edits(edges, footprints, writers)
+    graph = Graph(unique, (), (), position, footprints, known, parts=folded.parts)
+    return _ordered(graph, edges)
 
 
 def with_awaits(graph: Graph, missing: Iterable[tuple[int, str]]) -> Graph:
@@ -154,6 +171,16 @@ def _infer(
                 gone = is_absent(resources[writer])
                 ends = (index, writer) if gone else (writer, index)
                 edges.add(ends[:1], ends[1], "inferred", key)
+
+
+def _infer_edits(
+    edges: Edges, footprints: Sequence[Footprint], writers: Mapping[str, int]
+) -> None:
+    """What makes a key comes before what edits it, which is the writer then."""
+    for index, footprint in enumerate(footprints):
+        for key in footprint.writes:
+            if writers[key] != index:
+                edges.add((index,), writers[key], "inferred", key)
 
 
 def _makers(footprints: Sequence[Footprint]) -> dict[str, int]:

@@ -16,7 +16,8 @@ from cfgdsl.core.step import Note
 
 def note_of(resource: Resource, before: Resource | None) -> Note:
     """What is noted of a resource that becomes as declared."""
-    return Note(own=ownership(resource), applied=applied_digest(resource), was=state(before))
+    was = resource.recorded() if before is resource else before
+    return Note(own=ownership(resource), applied=applied_digest(resource), was=state(was))
 
 
 class Ledger:

@@ -42,13 +42,20 @@ def merge_equal(resources: Iterable[Resource]) -> tuple[tuple[Resource, ...], li
 def writers_of(
     resources: Sequence[Resource], footprints: Sequence[Footprint]
 ) -> tuple[dict[str, int], list[Diagnostic]]:
-    """Who writes each key (its position), and a problem for each key that two resources write."""
+    """Who writes each key (its position), and a problem for each key that two resources write.
+
+    Of a key that one makes and another edits, the latter is the writer: it comes last.
+    """
     writers: dict[str, int] = {}
     problems = []
     for index, footprint in enumerate(footprints):
         for key in footprint.writes:
             known = writers.setdefault(key, index)
-            if known != index:
+            if known == index or _makes_for(footprint, footprints[known], key):
+                continue
+            if _makes_for(footprints[known], footprint, key):
+                writers[key] = index
+            else:
                 one, other = resources[known], resources[index]
                 problems.append(
                     Diagnostic(
@@ -58,6 +65,10 @@ def writers_of(
                     )
                 )
     return writers, problems
+
+
+def _makes_for(maker: Footprint, editor: Footprint, key: str) -> bool:
+    return maker.brings and key in editor.edits
 
 
 def needed_but_absent(

@@ -41,9 +41,12 @@ class PathOverlay:
         # By path: a walk asks for the same folder again and again, and text hashes once.
         self._own: dict[str, Answer] = {}
         self._followed: dict[str, Answer] = {}
+        self._whole: dict[tuple[str, bool], tuple[int, Answer]] = {}
         for probe, answer in base.items():
             if isinstance(probe, Stat):
                 (self._followed if probe.follow else self._own)[probe.path] = answer
+            elif isinstance(probe, Read) and probe.unless is None:
+                self._whole[probe.path, probe.follow] = (probe.up_to, answer)
         self._nodes: dict[str, Node] = {}
         self._removed: dict[str, int] = {}
         self._inside: dict[str, dict[str, None]] = {}
@@ -120,7 +123,7 @@ class PathOverlay:
         if node is None or node.content is KEPT:
             at_path = self.node(probe.path)
             is_own = at_path is None or at_path is node  # else a link that now leads elsewhere
-            return self._base.get(probe, _NOT_ASKED) if is_own else _NOT_ASKED
+            return self._answered(probe) if is_own else _NOT_ASKED
         if node.content is None or isinstance(node.content, Unknown):
             return node.content
         content = node.content
@@ -164,6 +167,16 @@ class PathOverlay:
         if found["more"] or len(names) > MOST_NAMES:
             return _NOT_LISTED
         return {"names": sorted(names), "more": False}
+
+    def _answered(self, probe: Read) -> Answer | Unknown:
+        """The host's own answer; one to a question for more answers this one, too."""
+        up_to, answer = self._whole.get((probe.path, probe.follow), (-1, None))
+        if probe in self._base or up_to < probe.up_to:
+            return self._base.get(probe, _NOT_ASKED)
+        if answer is None or is_error(answer):
+            return answer
+        shown = answer["sha256"] != probe.unless and answer["size"] <= probe.up_to
+        return {**answer, "text": answer["text"] if shown else None}
 
     def _removal_above(self, path: str) -> int:
         """When the last of the folders above was removed; 0: never."""

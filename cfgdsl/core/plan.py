@@ -5,13 +5,14 @@ from collections.abc import Iterator, Mapping
 import attrs
 
 from cfgdsl.core.codec import FORMAT, read_plan
-from cfgdsl.core.step import Barrier, HostPlan, Skip, Step, diagnostic_to_json, reason_for
+from cfgdsl.core.step import Barrier, HostPlan, Part, Skip, Step, diagnostic_to_json, reason_for
 from cfgdsl.runner.wire import canonical
 
 __all__ = [
     "FORMAT",
     "Barrier",
     "HostPlan",
+    "Part",
     "Plan",
     "Skip",
     "Step",

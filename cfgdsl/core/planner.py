@@ -15,9 +15,9 @@ from cfgdsl.core.graph import Graph, with_awaits
 from cfgdsl.core.ledger import Ledger
 from cfgdsl.core.notes import notes_on
 from cfgdsl.core.order import in_rounds
-from cfgdsl.core.plan import HostPlan, Skip, Step, reason_for
+from cfgdsl.core.plan import HostPlan, Part, Skip, Step, reason_for
 from cfgdsl.core.predict import Identity, World
-from cfgdsl.core.probes import Answer, Probe, Run, is_error, is_known
+from cfgdsl.core.probes import Answer, Probe, Run, Unknown, is_error, is_known
 from cfgdsl.core.record import HostRecord, Owed
 from cfgdsl.core.resource import Resource, is_absent, outputs_in
 from cfgdsl.core.tasks import TaskSteps
@@ -162,7 +162,7 @@ class _Planner:
         except ImpossibleError as error:
             self.broken[index] = True
             if not self.ledger.keep(resource, error.summary):
-                self._problem(resource, error.summary, error.hint)
+                self._problem(resource, error)
 
     def _inherited(self, node: int) -> frozenset[int]:
         """The steps to wait for, and what its predecessors say of what can be known."""
@@ -262,9 +262,9 @@ class _Planner:
     def _step(
         self, resource: Resource, view: View, waits: frozenset[int], *, certain: bool
     ) -> Step:
-        change, probes = view.change, tuple(view.answers)
+        change, closed = view.change, view.known and certain
+        probes = tuple(view.answers) if closed else tuple(dict.fromkeys(resource.probes()))
         always = bool(getattr(resource, "always", False))
-        closed = view.known and certain
         ops, want, before = None, None, None
         if closed:
             decision = decide(change, self.world, probes)
@@ -278,9 +278,9 @@ class _Planner:
         action = change.action if change.is_needed else DELETE if is_absent(resource) else UPDATE
         reason = "hangs on what an earlier step brings"
         if change.is_needed:
-            reason = reason_for(change.action, change.fields, resource.kind, always=always)
+            reason = reason_for(change.action, change.fields, change.desired.kind, always=always)
         return self.add_step(
-            resource,
+            change.desired if closed else resource,  # an open one is refined anew in the run
             action=dropped or action,
             reason=self.request.drops.reason if dropped else reason,
             corrective=self.ledger.is_corrective(resource),
@@ -299,7 +299,9 @@ class _Planner:
     def _foresee(self, change: Change[Resource], probes: tuple[Probe, ...]) -> None:
         """The world after an open step: as declared where that can be said, else unknown."""
         try:
-            awaited = next(outputs_in(change.desired), None) is not None
+            awaited = next(outputs_in(change.desired), None) is not None or any(
+                isinstance(c.after, Unknown) for c in change.fields
+            )
             for op in change.desired.ops(change) if change.is_needed and not awaited else ():
                 self.world.apply(op)
         except ImpossibleError:
@@ -311,6 +313,8 @@ class _Planner:
     def add_step(self, resource: Resource, **values: Any) -> Step:
         """Append a step that `resource` is behind."""
         identity = values.pop("identity", resource.identity)
+        parts = self.graph.parts.get(identity, ())
+        named = (resource.identity, *(part.identity for part in parts))
         step = Step(
             id=len(self.steps),
             host=self.request.host,
@@ -319,7 +323,8 @@ class _Planner:
             retries=resource.retries,
             timeout=resource.timeout,
             origin=resource.origin,
-            component=self.component_of.get(resource.identity, ""),
+            component=next((c for i in named if (c := self.component_of.get(i))), ""),
+            parts=tuple(Part(part.identity, part.origin) for part in parts),
             tags=resource.tags,
             **values,
         )
@@ -351,13 +356,13 @@ class _Planner:
             self._changes[node] = self.barriers.joined(found)
         return self._changes[node]
 
-    def _problem(self, resource: Resource, summary: str, hint: str = "") -> None:
+    def _problem(self, resource: Resource, error: ImpossibleError) -> None:
         self.problems.append(
             Diagnostic(
-                summary=summary,
-                hint=hint,
+                summary=error.summary,
+                hint=error.hint,
                 address=f"{self.request.host}/{resource.identity}",
-                origins=(resource.origin,),
+                origins=error.origins or (resource.origin,),
             )
         )
 

@@ -182,6 +182,8 @@ class Unknown:
 
     why: str = ""
     """What decides it."""
+    secret: bool = False
+    """Whether it will hold one: then what it replaces is not shown."""
 
 
 def is_error(answer: Answer | Unknown) -> TypeGuard[dict[str, str]]:

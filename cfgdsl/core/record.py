@@ -177,8 +177,9 @@ def applied_digest(resource: Resource) -> str:
     return hashlib.sha256(repr(told).encode()).hexdigest()[:24]
 
 
-def ownership(resource: Resource) -> dict[str, Any]:
+def ownership(declared: Resource) -> dict[str, Any]:
     """What the record keeps of a resource (`cfgdsl.runner.wire.OWN`)."""
+    resource = declared.recorded()
     cls = type(resource)
     found: dict[str, Any] = {
         "kind": resource.kind,
@@ -194,6 +195,8 @@ def ownership(resource: Resource) -> dict[str, Any]:
         found["protect"] = True
     if resource.on_drop is not None:
         found["on_drop"] = resource.on_drop
+    if declared.footprint().edits:  # others own it: nothing of it is this project's to take away
+        found |= {"drop": {"probes": [], "ops": [], "writes": []}, "on_drop": "forget"}
     return found
 
 

@@ -1,7 +1,7 @@
 """The base of all resource types: a declared piece of desired state, as an immutable value."""
 
 import shlex
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import (
     TYPE_CHECKING,
     Annotated,
@@ -30,6 +30,7 @@ from cfgdsl.core.slots import Slot, Slots, asked_once, declared_slots
 from cfgdsl.core.values import As, Count, Seconds, must_be
 
 R = TypeVar("R", bound="type[Resource]")
+T = TypeVar("T", bound="Resource")
 
 
 @dataclass_transform(kw_only_default=False, frozen_default=False, field_specifiers=(field, key))
@@ -76,20 +77,27 @@ class ResourceType(type):
 
         def __call__(cls, *args: Any, **kwargs: Any) -> Any:
             """Declare: check every argument, build the value, hand it to the active collector."""
-            origin = capture_origin()
-            instance = object.__new__(cls)
-            values = instance.__dict__
-            values["#origin"] = origin
-            values.update(cls.fields_.values(args, kwargs, origin))
-            values["#outputs"] = tuple([n for n, v in values.items() if isinstance(v, Output)])
-            try:
-                values.update(instance.complete())
-            except ValueError as error:
-                raise cls.fields_.bad_declaration(origin, str(error)) from None
+            instance = _built(cls, capture_origin(), args, kwargs)
             collector = active.get()
             if collector is not None:
                 collector.add(instance)
             return instance
+
+
+def _built(
+    cls: ResourceType, origin: Origin, args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> Any:
+    """A checked value of `cls`; no collector hears of it."""
+    instance: Any = object.__new__(cast("type[Any]", cls))
+    values = instance.__dict__
+    values["#origin"] = origin
+    values.update(cls.fields_.values(args, kwargs, origin))
+    values["#outputs"] = tuple([n for n, v in values.items() if isinstance(v, Output)])
+    try:
+        values.update(instance.complete())
+    except ValueError as error:
+        raise cls.fields_.bad_declaration(origin, str(error)) from None
+    return instance
 
 
 def references(value: Any) -> tuple[Any, ...]:
@@ -204,6 +212,14 @@ class Resource(metaclass=ResourceType):
         """
         return ()
 
+    def refine(self, answers: Answers | None) -> "Resource":  # noqa: ARG002
+        """What is wanted, given what was found: itself, unless the declaration says only a part.
+
+        `answers`: None where only the run can tell; then what hangs on them is `Unknown`. The
+        probes of the result must be answered by the answers to those of this one.
+        """
+        return self
+
     def observe(self, answers: Answers) -> Self | None:
         """How it is now, in this same class and normal form; None when it is absent."""
         raise NotImplementedError
@@ -215,6 +231,10 @@ class Resource(metaclass=ResourceType):
     def tasks(self, change: Any) -> tuple[Task, ...]:  # noqa: ARG002
         """Steps shared with others or owed to changes of others: a reload, an index update."""
         return ()
+
+    def recorded(self) -> "Resource":
+        """What the record of the host knows it as."""
+        return self
 
     def removal(self) -> Self | None:
         """The declaration that takes it away, for when it is no longer declared; None: nothing can.
@@ -237,6 +257,10 @@ class Resource(metaclass=ResourceType):
         Default: itself. For types that look only at what is declared.
         """
         return self
+
+    def implied(self, cls: type[T], *args: Any, **values: Any) -> T:
+        """A resource that this one stands for: of the same line, and not declared itself."""
+        return cast("T", _built(cast("ResourceType", cls), self.origin, args, values))
 
     def observed(self, **values: Any) -> Self:
         """This resource with fields as they were found: what `observe` returns."""

@@ -15,6 +15,18 @@ from cfgdsl.core.probes import Probe, Unknown
 from cfgdsl.core.secret import redact
 
 
+@attrs.frozen
+class Part:
+    """One of the declarations that a step carries out together.
+
+    >>> Part("line:/etc/motd:hello", Origin("infra.py", 9)).identity
+    'line:/etc/motd:hello'
+    """
+
+    identity: str
+    origin: Origin
+
+
 @attrs.frozen(kw_only=True)
 class Note:
     """What is noted of a resource in the record of its host."""
@@ -91,6 +103,8 @@ class Step:
     origin: Origin
     component: str = ""
     tags: tuple[str, ...] = ()
+    parts: tuple[Part, ...] = ()
+    """Of a file of which several declarations say something: these, in order."""
 
     @property
     def address(self) -> str:
@@ -136,6 +150,10 @@ class Step:
             "origin": origin_to_json(self.origin),
             "component": self.component,
             "tags": list(self.tags),
+            "parts": [
+                {"identity": part.identity, "origin": origin_to_json(part.origin)}
+                for part in self.parts
+            ],
         }
 
     @property
@@ -234,7 +252,8 @@ class HostPlan:
 
     @_by_identity.default
     def _index(self) -> dict[str, Step]:
-        return {step.identity: step for step in reversed(self.steps)}
+        by_part = {part.identity: step for step in self.steps for part in step.parts}
+        return by_part | {step.identity: step for step in reversed(self.steps)}
 
     @property
     def is_empty(self) -> bool:

@@ -5,6 +5,7 @@ from typing import Any
 
 import attrs
 
+from cfgdsl.core.decide import refined
 from cfgdsl.core.diff import Change, compare
 from cfgdsl.core.errors import ImpossibleError
 from cfgdsl.core.output import Output
@@ -18,6 +19,7 @@ class View:
     """What can be said of one resource when its turn comes."""
 
     answers: Mapping[Probe, Any]
+    """To what `change.desired` asks, when known."""
     known: bool
     """Whether nothing about it hangs on the run."""
     change: Change[Resource]
@@ -27,6 +29,8 @@ class View:
         """Whether it changes for sure; what is compared with an output may be as wanted already."""
         change = self.change
         awaited = [isinstance(c.after, Output) for c in change.fields]
+        if any(isinstance(c.after, Unknown) for c in change.fields):
+            return False
         return change.is_needed and (is_absent(change.before) or not awaited or not all(awaited))
 
 
@@ -43,14 +47,16 @@ def look(
     known = all(map(is_known, answers.values())) and next(outputs_in(resource), None) is None
     told = {p: a for p, a in hints.items() if is_known(a)}
     if known:
-        observed = resource.observe(Answers({**told, **answers}))
-        return View(answers, known, compare(resource, observed))
+        wanted, found = refined(resource, answers)
+        observed = wanted.observe(Answers({**told, **found}))
+        return View(found, known, compare(wanted, observed))
     now = {**told, **{p: a if is_known(a) else base.get(p) for p, a in answers.items()}}
+    wanted, found = refined(resource, now, known=False)
     try:
-        observed = resource.observe(Answers(now))
+        observed = wanted.observe(Answers(found))
     except ImpossibleError:
         observed = None
-    return View(answers, known, compare(resource, observed))
+    return View(answers, known, compare(wanted, observed))
 
 
 def _answers(probes: tuple[Probe, ...], world: World, *, uncertain: bool) -> dict[Probe, Any]:

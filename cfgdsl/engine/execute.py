@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from cfgdsl.core.content import Content
+from cfgdsl.core.content import Content, as_text
 from cfgdsl.core.decide import decide_open, differences
 from cfgdsl.core.errors import ImpossibleError
 from cfgdsl.core.ledger import note_of
@@ -31,8 +31,6 @@ from cfgdsl.engine.vault import Vault
 from cfgdsl.engine.verify import last_look
 from cfgdsl.targets.session import Session
 
-_EMPTY = Content.of("")
-
 
 @attrs.frozen(kw_only=True)
 class HostExecution:
@@ -54,6 +52,7 @@ class HostExecution:
         steps = [wire_step(step, self.vault) for step in self.plan.steps]
         steps += map(wire_barrier, self.plan.barriers)
         contents = self._contents()
+        sent = frozenset(contents)
         outcomes: list[StepDone] = []
         for message in session.execute(
             steps,
@@ -71,7 +70,7 @@ class HostExecution:
                     text = self.vault.scrub(str(message.get("text", "")))
                     self.emit(StepOutput(host=self.plan.host, step=step, text=text))
                 case "observed":
-                    session.resolve({str(step.id): self._resolve(step, message)})
+                    session.resolve({str(step.id): self._resolve(step, message, sent)})
                 case "done":
                     outcomes.append(self._done(step, message))
         ok = all(done.outcome in WELL for done in outcomes)
@@ -102,17 +101,15 @@ class HostExecution:
         return {name: note for name, note in notes.items() if note}
 
     def _contents(self) -> dict[str, Content]:
-        """Every content that a step may write, open ones included."""
+        """Every content that is known to be written, by open steps too."""
         found: dict[str, Content] = {}
         for step in self.plan.steps:
-            if step.is_open:  # may find nothing, where an empty file is to be
-                found[_EMPTY.sha256] = _EMPTY
             for content in (*_op_contents(step.ops or ()), *_field_contents(step)):
                 if not content.is_kept:
                     found[content.sha256] = content
         return found
 
-    def _resolve(self, step: Step, message: dict[str, Any]) -> dict[str, Any]:
+    def _resolve(self, step: Step, message: dict[str, Any], sent: frozenset[str]) -> dict[str, Any]:
         """The decision on a step that the runner cannot take by itself."""
         answers = message["answers"]
         resource = self.resources[step.id]
@@ -121,7 +118,7 @@ class HostExecution:
             return {"done": "failed", "detail": {"error": str(failed)}}
         try:
             if message["phase"] == "before":
-                return self._open(step, resource, answers)
+                return self._open(step, resource, answers, sent)
             left = differences(resource, step.probes, answers)
         except ImpossibleError as error:
             return {"done": "failed", "detail": {"error": error.summary, "hint": error.hint}}
@@ -129,16 +126,25 @@ class HostExecution:
             return {"done": "changed"}
         return {"done": "unproven", "detail": {"differences": list(left)}}
 
-    def _open(self, step: Step, resource: Resource, answers: list[Answer]) -> dict[str, Any]:
+    def _open(
+        self, step: Step, resource: Resource, answers: list[Answer], sent: frozenset[str]
+    ) -> dict[str, Any]:
         decision = decide_open(resource, step.probes, answers, self.request.identity)
         if decision is None:
             # What is promised has come about then: an earlier step brought more than it said.
             done = "unneeded" if step.possible else "changed"
             return {"done": done, **self._note(step, resource, resource)}
         ops = self.vault.reveal_json([op.to_json() for op in decision.ops])
+        texts = [
+            text
+            for content in _op_contents(decision.ops)
+            if content.sha256 not in sent and content.data is not None
+            if (text := as_text(content.data)) is not None
+        ]
         return {
             "ops": ops,
             "want": decision.want,
+            **({"texts": texts} if texts else {}),
             **self._note(step, resource, decision.before),
         }
 
@@ -154,10 +160,21 @@ class HostExecution:
             step=step,
             outcome=message["outcome"],
             seconds=float(message.get("seconds") or 0.0),
-            detail=self.vault.scrub_json(message.get("detail") or {}),
+            detail=self.vault.scrub_json(_without_texts(message.get("detail") or {})),
         )
         self.emit(done)
         return done
+
+
+def _without_texts(detail: Mapping[str, Any]) -> dict[str, Any]:
+    """What a step says of its end, without the texts of files: an older secret may be in one."""
+    if not isinstance(detail.get("answers"), list):
+        return dict(detail)
+    answers = [
+        {k: v for k, v in a.items() if k != "text"} if isinstance(a, dict) else a
+        for a in detail["answers"]
+    ]
+    return {**detail, "answers": answers}
 
 
 def wire_step(step: Step, vault: Vault) -> dict[str, Any]:

@@ -60,7 +60,7 @@ def observe_host(
     dropped = within_limit(dropped, record, wishes.allow_drops)
     graph = evaluated.graph
     if dropped.resources:
-        graph = build((*resources, *dropped.resources), evaluated.components)
+        graph = build((*resources, *dropped.resources), evaluated.components, graph.parts)
         more = [probe for probe in questions(dropped.resources) if probe not in answers]
         answers.update(zip(more, session.probe([p.to_json() for p in more]), strict=True))
     request = request_of(host, evaluated, identity, basics.machine_id, wishes.tags)
@@ -128,10 +128,13 @@ def request_of(
 ) -> Request:
     """What a plan of `host` is made from, but for its record."""
     inside: Mapping[str, tuple[str, ...]] = evaluated.components
-    named = {i for tag in tags for i in inside.get(f"component:{tag}", ())}
+    position = evaluated.graph.position
+    inside_tags = (i for tag in tags for i in inside.get(f"component:{tag}", ()))
+    named = {position[i] for i in inside_tags if i in position}
 
     def selected(resource: Resource) -> bool:
-        return not tags or resource.identity in named or not tags.isdisjoint(resource.tags)
+        in_component = position.get(resource.identity) in named  # what is dropped is in none
+        return not tags or in_component or not tags.isdisjoint(resource.tags)
 
     return Request(
         host=host.name,

@@ -39,7 +39,8 @@ def observe_before(
         raise TargetError(
             Diagnostic(summary=f"what the record says of run {run} makes no sense: {error}")
         ) from None
-    graph = build(way.among(evaluated.graph.resources), evaluated.components)
+    declared = evaluated.graph
+    graph = build(way.among(declared.resources), evaluated.components, declared.parts)
     asked = questions(graph.resources)
     found, record = session.observe(
         [probe.to_json() for probe in asked],

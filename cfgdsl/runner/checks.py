@@ -194,8 +194,8 @@ _FIELDS = {
     "recursive": _is_flag, "refresh": _is_flag, "release": _is_flag, "rename": _is_names,
     "retries": _is_count, "run": _is_text, "secret": _is_flag, "separator": _is_text,
     "sha256": _is_sha256, "since": _is_text, "size": _is_count, "split": _is_text,
-    "stdin": lambda value: isinstance(value, str), "steps": _is_steps, "timeout": _is_seconds,
-    "to": _is_text, "unless": _is_text, "up_to": _is_count, "user": _is_text, "validate": _is_argv,
-    "values": _is_object, "want": _is_text, "was": _is_object, "when": _is_probe,
-    "writes": _is_texts,
+    "stdin": lambda value: isinstance(value, str), "steps": _is_steps, "texts": _is_texts,
+    "timeout": _is_seconds, "to": _is_text, "unless": _is_text, "up_to": _is_count,
+    "user": _is_text, "validate": _is_argv, "values": _is_object, "want": _is_text,
+    "was": _is_object, "when": _is_probe, "writes": _is_texts,
 }  # fmt: skip

@@ -82,6 +82,14 @@ class Contents:
         if self._arrived[name] == self._sizes[name]:
             self._finish(name)
 
+    def keep(self, text: str) -> None:
+        """Take in one that was not announced, because it was decided only now."""
+        data = text.encode("utf-8", "surrogateescape")
+        name = sha256(data).hexdigest()
+        if name not in self._sizes:
+            self._sizes[name] = len(data)
+            self._memory[name] = bytearray(data)
+
     def _finish(self, name: str) -> None:
         if self._hashers[name].hexdigest() != name:
             raise WireError("a content is not what was announced: %s" % name)

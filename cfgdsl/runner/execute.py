@@ -46,6 +46,7 @@ class Execution:
         self._sync = shop.sync
         self._keeper = keeper
         schedule.owed = keeper.record.debts
+        self._contents = shop.contents
         self._pool = Pool(shop.accounts)
         self._mood = GO_ON
         self._linger: float | None = None
@@ -161,6 +162,8 @@ class Execution:
         elif self._mood != GO_ON:
             self._finish(step, "unproven", {"error": "stopped before its next ops"})
         else:
+            for text in decision.get("texts") or []:
+                self._contents.keep(text)
             step.decide(decision)
             self._schedule.again(step)
 

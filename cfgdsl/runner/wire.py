@@ -19,7 +19,8 @@ Messages, controller to runner
     `finished`.
     ``{"do": "history", "project": NAME, "run": ID}``: the runs of a project, and what one noted.
     ``{"do": "resolve", "steps": {ID: {"ops": [...], "want": D}, ID: {"done": OUTCOME, ...}}}``:
-    the controller's decision on steps that the runner has reported as ``observed``.
+    the controller's decision on steps that the runner has reported as ``observed``. Ops may put
+    contents that were decided only now: their ``texts`` come with them.
     ``{"do": "stop"}``: start no further step, let what runs end (a second one kills it).
     ``{"do": "bye"}``: end (as does the end of the stream).
 
@@ -192,8 +193,9 @@ MESSAGES = {
 }
 
 
-# The controller's decision on one step, in `resolve`: what to do, or how it ended.
-DECISION = ("ops?", "want?", "done?", "detail?", "own?", "was?", "applied?")
+# The controller's decision on one step, in `resolve`: what to do, or how it ended. `texts`: the
+# contents of `put` ops that were not announced, as text (in UTF-8 on the host).
+DECISION = ("ops?", "want?", "done?", "detail?", "texts?", "own?", "was?", "applied?")
 
 # What of a record is asked for with probes, and what is noted in it without a step.
 RECORD = ("project?", "declared", "rename?")

@@ -5,7 +5,7 @@ A host may be broken or hostile. Whatever it sends, the outcome is a checked mes
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from cfgdsl.core.errors import Diagnostic, TargetError
@@ -20,6 +20,8 @@ MAX_DEPTH = 32
 SMALL = 1024 * 1024
 """The longest message that is not made of answers."""
 _PER_PROBE = 512 * 1024
+_PER_BYTE = 6
+"""What a byte of text may become in JSON: ``\\u0001``."""
 _EXCERPT = 400
 _LONE = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 # U+E000 and U+E001 in UTF-8 and as JSON escapes; and any escaped surrogate.
@@ -30,9 +32,11 @@ class NonsenseError(Exception):
     """What came is not what the protocol allows."""
 
 
-def answers_limit(probes: int) -> int:
-    """How long the answers to so many probes may be."""
-    return min(wire.MAX_MESSAGE, SMALL + probes * _PER_PROBE)
+def answers_limit(probes: Iterable[Mapping[str, Any]], others: int = 0) -> int:
+    """How long the answers to these probes may be, and so many other things besides."""
+    asked = [int(probe.get("up_to") or 0) for probe in probes]
+    texts = sum(max(0, up_to * _PER_BYTE - _PER_PROBE) for up_to in asked)
+    return min(wire.MAX_MESSAGE, SMALL + (len(asked) + others) * _PER_PROBE + texts)
 
 
 def parse(payload: bytes) -> dict[str, Any]:

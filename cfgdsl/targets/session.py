@@ -93,7 +93,7 @@ class Session:
         if not probes:
             return []
         self._send({"do": "probe", "probes": list(probes)})
-        answer = self._receive(self._timeouts.probe, inbound.answers_limit(len(probes)))
+        answer = self._receive(self._timeouts.probe, inbound.answers_limit(probes))
         return self._checked(lambda message: inbound.check_answers(message, probes), answer)
 
     def observe(
@@ -176,7 +176,10 @@ class Session:
         self.close()
 
     def _events(self, running: dict[str, Sequence[Mapping[str, Any]]]) -> Iterator[Message]:
-        limit = inbound.answers_limit(1 + max(len(running), len(self._asked)))
+        questions = (*running.values(), self._asked)
+        limit = max(
+            inbound.answers_limit((), 1 + len(running)), *map(inbound.answers_limit, questions)
+        )
         while True:
             message = self._receive(None, limit)
             if message.get("is") == "finished":

@@ -10,7 +10,8 @@ from cfgdsl.core.errors import Diagnostic
 from cfgdsl.core.ops import Put, Run, SetAttrs
 from cfgdsl.core.origin import Origin
 from cfgdsl.core.output import Output
-from cfgdsl.core.plan import HostPlan, Plan, Skip, Step
+from cfgdsl.core.plan import HostPlan, Part, Plan, Skip, Step
+from cfgdsl.core.probes import Unknown
 from cfgdsl.core.secret import Secret
 from cfgdsl.engine.events import Event, HostDone, HostFailed, RunHalted, StepDone, StepStarted
 from cfgdsl.engine.run import Run as RunOutcome
@@ -132,6 +133,19 @@ def odd_steps() -> tuple[Step, ...]:
             "run",
             reason="runs each time",
             always=True,
+        ),
+        step(
+            6,
+            "file:/etc/ssh/sshd_config",
+            "update",
+            reason="content differs",
+            ops=None,
+            possible=True,
+            fields=(FieldChange("content", Content.of("Port 22\n"), Unknown("the file of then")),),
+            parts=(
+                Part("file:/etc/ssh/sshd_config", origin(20)),
+                Part("line:/etc/ssh/sshd_config:Port \x1b[2J2222", origin(21)),
+            ),
         ),
     )
 

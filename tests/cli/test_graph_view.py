@@ -137,3 +137,27 @@ def test_why_explains_each_edge_of_the_way(
         for first, second in pairs
     )
     golden("why.txt", "".join(plain(why_lines(each, view)) for each in found))
+
+
+def test_why_knows_the_parts_of_a_file(tmp_path: Path, view: View) -> None:
+    (tmp_path / "infra.py").write_text(
+        "from cfgdsl import Host, configure\n"
+        "from cfgdsl_stdlib import File, Line, Package\n"
+        '@configure(Host("web1"))\n'
+        "def site(host):\n"
+        '    File("/f")\n'
+        '    one = Line("/f", "one")\n'
+        '    Line("/f", "two")\n'
+        '    Package("nginx", after=one)\n'
+    )
+    with cfgdsl.load(tmp_path / "infra.py") as project:
+        graph = project.graphs()["web1"]
+    one, two = "line:/f:one", "line:/f:two"
+    together = explain(graph, one, two, view)
+    assert together.to_json()["together"] == "file:/f"
+    assert f"{one} and {two} are one write of file:/f." in plain(
+        why_lines({"web1": together}, view)
+    )
+    after = explain(graph, "package:nginx", two, view)
+    assert [identity for identity, *_ in after.way] == ["file:/f", "package:nginx"]
+    assert graph_data(graph)["resources"][0]["parts"] == ["file:/f", one, two]

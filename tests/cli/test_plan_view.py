@@ -85,7 +85,7 @@ def test_the_summary_counts_changes_by_action() -> None:
         "87 unchanged, 3 skipped; 1 host cannot be planned"
     )
     assert plan_summary(samples.lone(*samples.odd_steps())) == (
-        "1 host: 2 to create, 2 to update, 1 possible; 1 command each time"
+        "1 host: 2 to create, 2 to update, 2 possible; 1 command each time"
     )
 
 

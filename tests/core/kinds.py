@@ -87,6 +87,28 @@ class TinyFile(_Placed):
         return (ops.Put(self.path, content, mode=self.mode, owner=self.owner),)
 
 
+@resource("tiny-line")
+class TinyLine(Resource):
+    """A line at the end of a file, or nowhere in it."""
+
+    path: Field[AbsPath] = key(kw_only=False)
+    line: Field[str] = key(kw_only=False)
+    create: Field[bool] = field(default=False, how=True, kw_only=True)
+    absent: Field[bool] = field(default=False, kw_only=True)
+
+    def whole_file(self) -> TinyFile:
+        return self.implied(TinyFile, self.path)
+
+    def edit(self, text: str) -> str:
+        lines = text.splitlines(keepends=True)
+        if self.absent:
+            return "".join(line for line in lines if line.rstrip("\n") != self.line)
+        if self.line in text.splitlines():
+            return text
+        missing = "\n" if text and not text.endswith("\n") else ""
+        return f"{text}{missing}{self.line}\n"
+
+
 @resource("tiny-dir")
 class TinyDir(_Placed):
     """A directory; removed with all that is in it."""

@@ -5,12 +5,13 @@ asks right before and right after each step, and compares with what the plan say
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 import attrs
 
 from cfgdsl import HostPlan, ImpossibleError, Probe, Resource, Step, ops, probes
+from cfgdsl.core.content import as_text
 from cfgdsl.core.decide import decide_open, differences, digest_of
 from cfgdsl.core.graph import Graph, build
 from cfgdsl.core.planner import Planned, Request, plan_host, questions
@@ -80,7 +81,8 @@ class Machine:
             return None
         data: bytes = node["data"]
         sha256 = hashlib.sha256(data).hexdigest()
-        text = data.decode() if sha256 != probe.unless else None
+        wanted = sha256 != probe.unless and len(data) <= probe.up_to
+        text = as_text(data) if wanted else None
         return {"sha256": sha256, "size": len(data), "text": text}
 
     def perform(self, op: ops.Op) -> None:
@@ -172,8 +174,16 @@ class Machine:
         else:
             self.paths.setdefault(what, {**FOLDER, "kind": "file", "data": b"brought"})
 
-    def lacks(self, resource: Any) -> str:
-        """The declaration that does not hold here, judged without the core; "" is well."""
+    def lines(self, path: str) -> list[str]:
+        """What is in a file; nothing, where there is none."""
+        data: bytes = self.paths.get(path, {}).get("data", b"")
+        return data.decode().splitlines()
+
+    def lacks(self, resource: Any, edited: Container[str] = ()) -> str:
+        """The declaration that does not hold here, judged without the core; "" is well.
+
+        Files that are `edited` only begin with their content.
+        """
         match resource.kind:
             case "tiny-user":
                 found = self.users.get(resource.name)
@@ -184,14 +194,17 @@ class Machine:
                 found = self.units.get(resource.name)
                 well = found is not None and resource.running in {None, found == "active"}
             case "tiny-file" | "tiny-dir":
-                well = self._is_placed(resource, self.paths.get(resource.path))
+                node = self.paths.get(resource.path)
+                well = self._is_placed(resource, node, edited=resource.path in edited)
+            case "tiny-line":
+                well = (resource.line in self.lines(resource.path)) is not resource.absent
             case "tiny-command":
                 well = resource.creates is None or resource.creates in self.paths
             case _:
                 raise AssertionError(resource)
         return "" if well else resource.identity
 
-    def _is_placed(self, resource: Any, node: dict[str, Any] | None) -> bool:
+    def _is_placed(self, resource: Any, node: dict[str, Any] | None, *, edited: bool) -> bool:
         if node is None or resource.absent:
             return node is None and bool(resource.absent)
         content = getattr(resource, "content", None)
@@ -199,7 +212,8 @@ class Machine:
             node["kind"] == resource.kind.removeprefix("tiny-")
             and resource.mode in {None, node["mode"]}
             and resource.owner in {None, node["owner"]}
-            and (content is None or content.data == node["data"])
+            and (content is None or content.data == node["data"][: len(content.data)])
+            and (content is None or edited or content.size == len(node["data"]))
         )
 
     def plan(self, *resources: Resource, **request: Any) -> Planned:

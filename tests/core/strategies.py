@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from cfgdsl import Resource
 
-from .kinds import TinyCommand, TinyDir, TinyFile, TinyPackage, TinyService, TinyUser
+from .kinds import TinyCommand, TinyDir, TinyFile, TinyLine, TinyPackage, TinyService, TinyUser
 from .machine import FOLDER, Machine, parent
 
 FOLDERS = ["/a", "/a/b", "/a/b/c", "/d", "/d/e", "/units", "/units/s.d"]
@@ -55,7 +55,9 @@ def configurations(draw: st.DrawFn) -> list[Resource]:
     made: list[Resource] = [
         draw(_folder(path, absent=_is_inside(path, gone))) for path in sorted(folders | gone)
     ]
-    files = [draw(_file(path, absent=_is_inside(path, gone))) for path in sorted(paths)]
+    files: list[Resource] = []
+    for path in sorted(paths):
+        files += draw(_file(path, absent=_is_inside(path, gone)))
     made.extend(files)
     if any(getattr(r, "owner", None) == "u" for r in made) or draw(st.booleans()):
         made.append(TinyUser("u", shell=draw(st.sampled_from([None, "/bin/new"]))))
@@ -86,11 +88,18 @@ def _folder(draw: st.DrawFn, path: str, *, absent: bool) -> TinyDir:
 
 
 @st.composite
-def _file(draw: st.DrawFn, path: str, *, absent: bool) -> TinyFile:
+def _file(draw: st.DrawFn, path: str, *, absent: bool) -> list[Resource]:
     if absent or path == "/x" or draw(_rarely):
-        return TinyFile(path, absent=True)
-    text = draw(st.sampled_from([None, "", "one\n", "old\n"]))
-    return TinyFile(path, content=text, mode=draw(_modes), owner=draw(_owners))
+        return [TinyFile(path, absent=True)]
+    edits: list[Resource] = [
+        TinyLine(path, line, create=draw(st.booleans()), absent=line not in {"one", "two"})
+        for line in draw(st.lists(st.sampled_from(["one", "two", "old"]), unique=True, max_size=2))
+    ]
+    alone = draw(st.booleans())
+    if edits and alone:
+        return edits
+    text = draw(st.sampled_from([None, "", "one\n", "one\ntwo"]))
+    return [TinyFile(path, content=text, mode=draw(_modes), owner=draw(_owners)), *edits]
 
 
 def forall(check: Check, *, examples: int = 300, explain: bool = True) -> None:

@@ -13,13 +13,14 @@ import jsonschema
 import pytest
 
 from cfgdsl import ConfigurationError, HostPlan, Plan, Resource
-from cfgdsl.core import diff, planner, tasks, view
+from cfgdsl.core import diff, edits, planner, tasks, view
 from cfgdsl.core.decide import differences
 from cfgdsl.core.graph import build
 from cfgdsl.core.planner import Planned, Request, plan_host, questions
 from cfgdsl.core.predict import World
 from cfgdsl.core.resource import state_fields
 
+from .kinds import TinyFile, TinyLine, TinyPackage
 from .machine import Machine, names
 from .strategies import Check, forall
 
@@ -49,7 +50,8 @@ def happens_as_planned_and_nothing_is_left(machine: Machine, resources: list[Res
         return
     closed = [s for s in plan.plan.steps if not s.possible and not s.is_open and not s.triggers]
     assert all(outcomes[step.identity] == "changed" for step in closed)
-    assert [lack for lack in map(machine.lacks, resources) if lack] == []
+    edited = {resource.path for resource in resources if isinstance(resource, TinyLine)}
+    assert [lack for r in resources if (lack := machine.lacks(r, edited))] == []
     again = machine.plan(*resources)
     assert again.plan.problems == ()
     assert again.plan.is_empty, names(again.plan)
@@ -59,6 +61,7 @@ def predicts_a_world_as_declared(machine: Machine, resources: list[Resource]) ->
     plan = planned(machine, resources)
     if plan is None or any(step.is_open or step.want is None for step in plan.plan.steps):
         return
+    resources = list(build(resources, {}).resources)
     world = World({probe: machine.answer(probe) for probe in questions(resources)})
     for step in plan.plan.steps:
         for op in step.ops or ():
@@ -68,11 +71,26 @@ def predicts_a_world_as_declared(machine: Machine, resources: list[Resource]) ->
         assert differences(resource, probes, [world.answer(p) for p in probes]) == ()
 
 
+def keeps_what_nobody_declares(machine: Machine, resources: list[Resource]) -> None:
+    """What is in an edited file stays there, but for the lines that are declared absent."""
+    plan = planned(machine, resources)
+    if plan is None:
+        return
+    whole = {r.path for r in resources if isinstance(r, TinyFile) and r.content is not None}
+    edits = [r for r in resources if isinstance(r, TinyLine) and r.path not in whole]
+    machine.bring("q" if TinyPackage("q") in resources else "")
+    before = {edit.path: machine.lines(edit.path) for edit in edits}
+    machine.apply(plan)
+    for path, lines in before.items():
+        gone = {edit.line for edit in edits if edit.path == path and edit.absent}
+        assert set(lines) - gone <= set(machine.lines(path))
+
+
 def is_the_same_for_the_same_input(machine: Machine, resources: list[Resource]) -> None:
     plan = planned(machine, resources)
     if plan is None:
         return
-    asked = questions(resources)
+    asked = questions(build(list(resources), {}).resources)
     backwards = {probe: machine.answer(probe) for probe in reversed(asked)}
     again = plan_host(Request(host="h", graph=build(list(resources), {})), backwards)
     assert document(again.plan) == document(plan.plan)
@@ -116,6 +134,10 @@ def test_the_predicted_world_is_as_declared() -> None:
     forall(predicts_a_world_as_declared, examples=200)
 
 
+def test_an_edit_keeps_the_rest_of_its_file() -> None:
+    forall(keeps_what_nobody_declares, examples=200)
+
+
 def test_the_same_input_gives_the_same_plan_byte_for_byte() -> None:
     forall(is_the_same_for_the_same_input, examples=100)
 
@@ -155,9 +177,20 @@ def reload_no_units(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(tasks.TaskSteps, "before", lambda *_: (frozenset(), {}))
 
 
+def forget_the_last_edit(patch: pytest.MonkeyPatch) -> None:
+    real = edits.edited_text
+    patch.setattr(edits, "edited_text", lambda parts, text: real(parts[:-1], text))
+
+
+def edit_nothing_but_what_is_declared(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(edits.Folded, "_text", lambda *_: "")
+
+
 @pytest.mark.parametrize(
     ("mutate", "check"),
     [
+        (forget_the_last_edit, happens_as_planned_and_nothing_is_left),
+        (edit_nothing_but_what_is_declared, keeps_what_nobody_declares),
         (forget_the_owner, happens_as_planned_and_nothing_is_left),
         (forget_the_owner, predicts_a_world_as_declared),
         (believe_that_packages_bring_nothing, happens_as_planned_and_nothing_is_left),

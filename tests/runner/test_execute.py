@@ -116,6 +116,28 @@ def test_an_open_step_waits_for_the_decision_and_others_do_not(
     assert (tree / "f").read_bytes() == NEW
 
 
+def test_a_content_that_was_decided_only_now_comes_with_its_decision(
+    rooted: RunnerProcess, tree: Path
+) -> None:
+    texts = {"1": "grün\n", "2": ""}
+
+    def resolve(event: Event) -> Json:
+        text = texts[event["step"]]
+        data = text.encode()
+        return {"ops": [put("/f", data)], "want": digest_of(data), "texts": [text]}
+
+    steps = [step("1", [read("/f")], None), step("2", [read("/f")], None, after=["1"])]
+    assert outcomes(rooted.execute(steps, resolve=resolve)) == {"1": "changed", "2": "changed"}
+    assert (tree / "f").read_bytes() == b""
+
+
+def test_a_content_that_was_never_sent_is_the_failure_of_its_step(rooted: RunnerProcess) -> None:
+    decision = {"ops": [put("/f", NEW)], "texts": ["another\n"]}
+    events = rooted.execute([step("1", [read("/f")], None)], resolve=lambda _: decision)
+    assert outcomes(events) == {"1": "failed"}
+    assert "its content was not sent" in detail(events, "1")["error"]
+
+
 def test_what_changed_between_question_and_decision_is_stale(
     rooted: RunnerProcess, tree: Path
 ) -> None:

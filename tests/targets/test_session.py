@@ -217,6 +217,17 @@ def test_events_are_yielded_until_every_step_has_an_outcome() -> None:
     assert talk.traffic.received["event"] == 2
 
 
+def test_the_longest_texts_that_were_asked_for_may_come() -> None:
+    read = {"kind": "read", "path": "/f", "up_to": 384 * 1024}
+    text = "\x01" * 384 * 1024  # six times as long in JSON
+    answer = {"sha256": SHA, "size": len(text), "text": text}
+    assert session(frames({"is": "answers", "answers": [answer]})).probe([read]) == [answer]
+    observed = {"is": "event", "event": "observed", "step": "0", "phase": "before"}
+    talk = session(frames({**observed, "answers": [answer]}, DONE, FINISHED))
+    events = list(talk.execute([{**STEP, "probes": [read]}], run="r1"))
+    assert events[0]["answers"] == [answer]
+
+
 def blobs(heard: bytes) -> list[tuple[str, int]]:
     """The content frames in what a host heard."""
     found, at = [], 0

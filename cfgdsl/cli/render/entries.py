@@ -66,6 +66,8 @@ def _body(step: Step, view: View) -> Iterator[Line]:
     chain = [cause for cause in step.causes if cause not in step.reason]
     if chain:
         yield from wrapped(f"because of {', '.join(chain)}", view.width - 8, style="dim")
+    for part in step.parts:
+        yield line(Span(f"part  {clean(part.identity)}  {view.where(part.origin)}", "dim"))
     if step.is_open:
         yield line(Span("decided during the run, from what is found then", "dim"))
     if view.verbose:

@@ -9,6 +9,7 @@ from cfgdsl.cli.text import Line, Span, line
 from cfgdsl.core.content import Content
 from cfgdsl.core.diff import FieldChange
 from cfgdsl.core.output import Output
+from cfgdsl.core.probes import Unknown
 from cfgdsl.core.secret import redact
 
 UNKNOWN = "(known after apply)"
@@ -108,7 +109,7 @@ def shown_value(name: str, value: Any) -> str:
     '0644'
     """
     match value:
-        case Output():
+        case Output() | Unknown():
             text = UNKNOWN
         case None:
             text = "(none)"

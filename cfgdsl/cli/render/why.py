@@ -25,12 +25,15 @@ class Explanation:
     """The way leads from the second one to the first one."""
     way: tuple[tuple[str, str, str, str], ...] = ()
     """Identity, its source line, and kind and reason of the edge to the next."""
+    together: str = ""
+    """The file that both are parts of."""
 
     def to_json(self) -> dict[str, Any]:
         """As one JSON value."""
         names = ("identity", "origin", "kind", "why")
         return {
             "ordered": bool(self.way),
+            "together": self.together or None,
             "first": self.second if self.reversed else self.first,
             "second": self.first if self.reversed else self.second,
             "way": [dict(zip(names, each, strict=True)) for each in self.way],
@@ -41,6 +44,8 @@ def explain(graph: Graph, first: str, second: str, view: View) -> Explanation:
     """Why `first` comes before `second` (identities), or the reverse."""
     successors = graph.successors()
     a, b = graph.position[first], graph.position[second]
+    if a == b and first != second:
+        return Explanation(first, second, together=graph.resources[a].identity)
     for start, end, turned in ((a, b, False), (b, a, True)):
         nodes = shortest_path(successors, start, end)
         if nodes:
@@ -76,6 +81,9 @@ def why_lines(explanations: Mapping[str, Explanation], view: View) -> Iterator[L
 
 def _explanation(found: Explanation) -> Iterator[Line]:
     first, second = found.first, found.second
+    if found.together:
+        yield line(f"  {first} and {second} are one write of {found.together}.")
+        return
     if not found.way:
         yield line(f"  Neither of {first} and {second} waits for the other.")
         return
