@@ -7,20 +7,24 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from cfgdsl_stdlib.block import Block
     from cfgdsl_stdlib.command import Command
     from cfgdsl_stdlib.directory import Directory
     from cfgdsl_stdlib.file import File
     from cfgdsl_stdlib.group import Group
+    from cfgdsl_stdlib.line import Line
     from cfgdsl_stdlib.package import Package
     from cfgdsl_stdlib.service import Service
     from cfgdsl_stdlib.symlink import Symlink
     from cfgdsl_stdlib.user import User
 
 __all__ = [
+    "Block",
     "Command",
     "Directory",
     "File",
     "Group",
+    "Line",
     "Package",
     "Service",
     "Symlink",

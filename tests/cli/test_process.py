@@ -43,7 +43,7 @@ def test_every_command_explains_itself_as_the_list_does(tmp_path: Path) -> None:
 
 def test_types_come_from_the_code(tmp_path: Path) -> None:
     listing = cfgdsl("types", cwd=tmp_path).stdout
-    assert listing.startswith("cfgdsl_stdlib\n  Command ")
+    assert listing.startswith("cfgdsl_stdlib\n  Block ")
     assert re.search(r"\n  Symlink +A symbolic link\.", listing)
     page = cfgdsl("types", "symlink", cwd=tmp_path).stdout
     assert "\n  path  absolute path, identifies it, required\n      Where it is.\n" in page

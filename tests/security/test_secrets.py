@@ -33,6 +33,8 @@ FILES = """
     File("/in-json", content=__import__("json").dumps({"password": str(secret)}))
     File("/in-bytes", content=f"password = {secret}\\n".encode())
     File("/templated", content=template("t.j2", password=secret))
+    Line("/line", f"password = {secret}", name="password", match="^password", create=True)
+    Block("/block", f"password = {secret}\\n", name="password", create=True)
 """
 
 
@@ -56,10 +58,14 @@ def test_contents_reach_their_files_and_nothing_else(work: Workspace, options: l
     """S6."""
     work.module("{{ password }}\n", name="t.j2")
     work.local(FILES)
-    (work.root / "in-text").write_text(f"password = old-{SECRET}\n")
+    for name in ("in-text", "line"):
+        (work.root / name).write_text(f"password = old-{SECRET}\n")
     silent(work.cli("plan", *options, env=ENV), 0)
     silent(work.cli("apply", "--yes", *options, env=ENV), 0)
-    names = ("by-itself", "in-text", "joined", "in-json", "in-bytes", "templated")
+    names = (
+        *("by-itself", "in-text", "joined", "in-json", "in-bytes", "templated"),
+        *("line", "block"),
+    )
     for name in names:
         path = work.root / name
         expected = json.dumps(SECRET)[1:-1] if name == "in-json" else SECRET

@@ -1,7 +1,18 @@
 """A configuration with every type of the standard library, the way a user would write it."""
 
 from cfgdsl import exists
-from cfgdsl_stdlib import Command, Directory, File, Group, Package, Service, Symlink, User
+from cfgdsl_stdlib import (
+    Block,
+    Command,
+    Directory,
+    File,
+    Group,
+    Line,
+    Package,
+    Service,
+    Symlink,
+    User,
+)
 
 UNIT = """[Unit]
 Description=Everything
@@ -38,6 +49,8 @@ def everything(threads: int = 2) -> None:
     )
     Command(["touch", "/srv/app/state/initialised"], creates="/srv/app/state/initialised")
     Package("lab-hello", version="1.0")
+    Line("/etc/lab-hello.conf", "by = cfgdsl", match="^by")
+    Block("/etc/hosts", "192.0.2.1 database\n", name="app")
     Package("lab-daemon")
     Package("lab-tool-01", absent=True)
     File("/etc/lab-daemon/conf.d/app.conf", content="app\n")

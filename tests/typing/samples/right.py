@@ -3,7 +3,18 @@
 from typing import assert_type
 
 from cfgdsl import Host, Output, Secret, component, configure, exists, project, template
-from cfgdsl_stdlib import Command, Directory, File, Group, Package, Service, Symlink, User
+from cfgdsl_stdlib import (
+    Block,
+    Command,
+    Directory,
+    File,
+    Group,
+    Line,
+    Package,
+    Service,
+    Symlink,
+    User,
+)
 
 project("typed", secrets={"db": Secret.env("DB")})
 
@@ -33,6 +44,11 @@ def site(host: Host) -> Service:
     with component("app", after=package) as app:
         Directory("/srv/app", mode=0o755, parents=True)
         Symlink("/srv/current", to="/srv/app")
+        Line("/etc/hosts", "192.0.2.1 web", match="web$", below="^127", create=True)
+        Line("/etc/app.conf", Secret.env("LINE"), name="password")
+        Line("/etc/app.conf", match="^#", absent=True)
+        Block("/etc/hosts", template("hosts.j2"), name="web", comment="#")
+        Block("/etc/hosts", name="web", absent=True)
     version: Output[str] = Output(page, "version")
     File("/srv/version", content=version, after=app)
     Symlink("/srv/link", to=version)
