@@ -173,9 +173,7 @@ def _infer(
                 edges.add(ends[:1], ends[1], "inferred", key)
 
 
-def _infer_edits(
-    edges: Edges, footprints: Sequence[Footprint], writers: Mapping[str, int]
-) -> None:
+def _infer_edits(edges: Edges, footprints: Sequence[Footprint], writers: Mapping[str, int]) -> None:
     """What makes a key comes before what edits it, which is the writer then."""
     for index, footprint in enumerate(footprints):
         for key in footprint.writes:
