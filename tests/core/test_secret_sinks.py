@@ -25,11 +25,13 @@ from .machine import FOLDER, Machine
 
 VALUE = "correct horse battery"
 OLD = "older secret\n"
-names = st.text(st.characters(exclude_characters="\ue000\ue001\0", exclude_categories=["Cs"]))
+names = st.text(
+    st.characters(exclude_characters="\ue000\ue001\0", exclude_categories=["Cs"])
+).filter(lambda name: "\\ue00" not in name)  # a mark in JSON's spelling: refused, see below
 secrets = st.one_of(
     names.map(Secret.env), names.map(Secret.file), names.map(Secret.prompt), names.map(Secret),
     st.lists(names, min_size=1).map(Secret.command),
-).filter(lambda s: "\\ue00" not in s.argument)  # fmt: skip
+)  # fmt: skip
 plain = st.text(st.characters(exclude_characters="\ue000\ue001\\", exclude_categories=["Cs"]))
 
 
