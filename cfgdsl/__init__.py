@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from cfgdsl.core.refresh import Task
     from cfgdsl.core.resource import Resource, resource
     from cfgdsl.core.secret import Secret
-    from cfgdsl.core.values import AbsPath, Argv, Env, FileContent, Mode, Name, Owner
+    from cfgdsl.core.values import AbsPath, Argv, Env, FileContent, ListOf, Mode, Name, Owner
     from cfgdsl.engine.ad_hoc import CommandResult
     from cfgdsl.engine.declare import component, configure, moved, project, template
     from cfgdsl.engine.events import Event
@@ -60,6 +60,7 @@ _HOME = {
     "Field": "core.fields",
     "FileContent": "core.values",
     "Footprint": "core.footprint",
+    "ListOf": "core.values",
     "LocalFile": "core.content",
     "Template": "core.content",
     "Text": "core.content",
@@ -124,6 +125,7 @@ __all__ = [
     "Host",
     "HostPlan",
     "ImpossibleError",
+    "ListOf",
     "LocalFile",
     "Mode",
     "Name",

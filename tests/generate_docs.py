@@ -49,6 +49,12 @@ def _section(reference: TypeReference) -> Iterator[str]:
     yield ""
     yield from _fields(reference.fields)
     yield ""
+    if reference.outputs:
+        yield "It brings, for other resources to use:"
+        yield ""
+        for output in reference.outputs:
+            yield f"- `{output.name}`: {output.doc}"
+        yield ""
 
 
 def _fields(fields: tuple[FieldReference, ...]) -> Iterator[str]:

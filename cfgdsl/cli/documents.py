@@ -127,6 +127,10 @@ def graph_data(graph: Graph) -> dict[str, Any]:
             }
             for e in edges
         ],
+        "across": [
+            {"before": e.address, "after": identities[e.after], "kind": e.kind, "why": e.why}
+            for e in graph.foreign
+        ],
         "groups": groups,
         "order": [identities[i] for i in graph.order],
     }

@@ -3,6 +3,7 @@
 import ast
 import inspect
 import textwrap
+import typing
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -10,6 +11,7 @@ import attrs
 
 from cfgdsl.core.converters import type_name
 from cfgdsl.core.fields import REQUIRED
+from cfgdsl.core.output import Output
 from cfgdsl.core.resource import Resource, ResourceType
 from cfgdsl.core.slots import Slot
 
@@ -29,6 +31,14 @@ class FieldReference:
 
 
 @attrs.frozen(kw_only=True)
+class OutputReference:
+    """One output of a resource type."""
+
+    name: str
+    doc: str
+
+
+@attrs.frozen(kw_only=True)
 class TypeReference:
     """One resource type."""
 
@@ -40,6 +50,8 @@ class TypeReference:
     doc: str
     fields: tuple[FieldReference, ...]
     """Its own ones."""
+    outputs: tuple[OutputReference, ...]
+    """What it brings, for other resources to use."""
 
     @property
     def summary(self) -> str:
@@ -59,7 +71,17 @@ def describe(cls: ResourceType) -> TypeReference:
         package=cls.__module__.partition(".")[0],
         doc=inspect.getdoc(cls) or "",
         fields=tuple(_field(s, docs) for s in cls.slots_ if s.name not in common),
+        outputs=tuple(_outputs(cls)),
     )
+
+
+def _outputs(cls: ResourceType) -> Iterator[OutputReference]:
+    """The properties that return an `Output`."""
+    for name, member in inspect.getmembers(cls, lambda m: isinstance(m, property)):
+        returned = inspect.get_annotations(member.fget, eval_str=True).get("return")
+        if name[0] != "_" and typing.get_origin(returned) is Output:
+            doc = " ".join((inspect.getdoc(member) or "").split())
+            yield OutputReference(name=name, doc=doc)
 
 
 def common_fields() -> tuple[FieldReference, ...]:

@@ -49,6 +49,17 @@ class Barriers:
         found = {step for each in ids for step in self._first.get(each, (each,))}
         return tuple(sorted(found)[:MANY])
 
+    def members(self, ids: Iterable[int]) -> frozenset[int]:
+        """All steps that `ids` stand for."""
+        todo, found = [*ids], set()
+        while todo:
+            each = todo.pop()
+            if each < 0:
+                todo += self._made[each].steps
+            else:
+                found.add(each)
+        return frozenset(found)
+
     def used(self, steps: Iterable[Step]) -> tuple[Barrier, ...]:
         """The barriers that `steps` wait for, also through others."""
         todo = {i for step in steps for i in (*step.after, *step.triggers) if i < 0}

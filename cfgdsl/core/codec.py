@@ -89,6 +89,7 @@ def _step(host: str, data: Mapping[str, Any]) -> Step:
         before=_get(data, "planned_from", str, None),
         want=_get(data, "wanted", str, None),
         after=_all(data, "after", int),
+        gates=_all(data, "gates", str),
         triggers=_all(data, "triggers", int),
         locks=_all(data, "locks", str),
         retries=_get(data, "retries", int),

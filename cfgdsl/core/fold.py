@@ -22,9 +22,10 @@ from cfgdsl.core.edits import (
     with_content,
 )
 from cfgdsl.core.errors import Diagnostic, ImpossibleError
+from cfgdsl.core.inputs import outputs_in
 from cfgdsl.core.order import topological_order
 from cfgdsl.core.output import Output
-from cfgdsl.core.resource import Resource, is_absent, outputs_in
+from cfgdsl.core.resource import Resource, is_absent
 
 Components = Mapping[str, Sequence[str]]
 

@@ -13,9 +13,13 @@ from cfgdsl.core.edges import Edge, Edges, References
 from cfgdsl.core.errors import ConfigurationError, Diagnostic
 from cfgdsl.core.fold import FoldedResources, fold
 from cfgdsl.core.footprint import Footprint, parents
+from cfgdsl.core.foreign import ForeignEdge, foreign_edge, not_across_hosts, other_host
+from cfgdsl.core.inputs import outputs_in
 from cfgdsl.core.merge import merge_equal, needed_but_absent, writers_of
 from cfgdsl.core.order import cycles_in, knots, reached_from, topological_order
-from cfgdsl.core.resource import Resource, is_absent, outputs_in, references
+from cfgdsl.core.output import Output
+from cfgdsl.core.resource import Resource, is_absent, references
+from cfgdsl.core.slots import REFERENCES
 
 
 @attrs.frozen
@@ -39,6 +43,8 @@ class Graph:
     """What each barrier stands for, in words: ``all in component:web``."""
     parts: Mapping[str, tuple[Resource, ...]] = attrs.field(factory=dict, repr=False)
     """By identity of a file that edits were folded into: what was declared of it, in order."""
+    foreign: tuple[ForeignEdge, ...] = attrs.field(default=(), repr=False)
+    """What its resources wait for on other hosts."""
 
     @property
     def size(self) -> int:
@@ -66,8 +72,10 @@ def build(
     resources: Iterable[Resource],
     components: Mapping[str, Sequence[str]],
     parts: Mapping[str, tuple[Resource, ...]] | None = None,
+    *,
+    host: str | None = None,
 ) -> Graph:
-    """The graph of what one target should have.
+    """The graph of what one target, called `host`, should have.
 
     `components` maps each component to the identities inside. `parts`: those of a graph whose
     resources come again, folded already, or others in their places. Raises `ConfigurationError`
@@ -89,16 +97,24 @@ def build(
     problems += [*conflicts, *needed_but_absent(unique, footprints, writers)]
     edges = Edges(len(unique))
     known = References(position, components)
-    for resource in unique:
+    foreign: dict[ForeignEdge, None] = {}
+    for index, resource in enumerate(unique):
         for user in folded.parts.get(resource.identity, (resource,)):
             for argument, value in _references(user):
-                if user is resource or not known.is_within(value, user):
-                    problems += known.wire(value, user, edges, argument)
+                other = other_host(value, host)
+                if other is None:
+                    if user is resource or not known.is_within(value, user):
+                        problems += known.wire(value, user, edges, argument)
+                elif wrong := not_across_hosts(argument, value, other, user):
+                    problems += wrong
+                else:
+                    foreign[foreign_edge(argument, value, other, index)] = None
     if problems:
         raise ConfigurationError(*problems)
     _infer(edges, unique, footprints, writers)
     _infer_edits(edges, footprints, writers)
-    graph = Graph(unique, (), (), position, footprints, known, parts=folded.parts)
+    across = tuple(foreign)
+    graph = Graph(unique, (), (), position, footprints, known, parts=folded.parts, foreign=across)
     return _ordered(graph, edges)
 
 
@@ -134,10 +150,14 @@ def with_awaits(graph: Graph, missing: Iterable[tuple[int, str]]) -> Graph:
 
 def _references(resource: Resource) -> Iterator[tuple[str, Any]]:
     """Every (argument, referred thing) of a resource."""
-    for name in ("after", "restart_on", "reload_on", "on_change"):
-        for value in references(getattr(resource, name, None)):
-            yield name, value
-    yield from outputs_in(resource)
+    for name in REFERENCES:
+        for value in references(resource.__dict__.get(name)):
+            if isinstance(value, Output):
+                yield from ((name, source) for source in value.sources)
+            else:
+                yield name, value
+    for name, output in outputs_in(resource):
+        yield from ((name, source) for source in output.sources)
 
 
 def _infer(
@@ -293,6 +313,16 @@ def _without_contradicted(size: int, edges: Sequence[Edge]) -> Iterator[Edge]:
         yield edge
 
 
+def reason_of(edge: Edge | ForeignEdge) -> str:
+    """Why there is an edge, as cycles show it.
+
+    >>> reason_of(Edge(0, 1, "declared", "after"))
+    'declared: after='
+    """
+    why = edge.why if edge.kind == "inferred" else f"{edge.why}="
+    return f"{edge.kind}: {why}"
+
+
 def _cycle(
     cycle: Sequence[int], resources: Sequence[Resource], edges: Sequence[Edge]
 ) -> Diagnostic:
@@ -304,9 +334,8 @@ def _cycle(
     lines = []
     for before, after in zip(named, [*named[1:], named[0]], strict=True):
         edge = reasons[cycle[place[after] - 1], after]
-        why = edge.why if edge.kind == "inferred" else f"{edge.why}="
         lines.append(
-            f"{resources[before].identity} before {resources[after].identity} ({edge.kind}: {why})"
+            f"{resources[before].identity} before {resources[after].identity} ({reason_of(edge)})"
         )
     return Diagnostic(
         summary="these resources wait for each other in a cycle",

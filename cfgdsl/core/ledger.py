@@ -9,6 +9,7 @@ from cfgdsl.core.diff import DELETE, Change
 from cfgdsl.core.dropped import Drops
 from cfgdsl.core.errors import Diagnostic, ImpossibleError
 from cfgdsl.core.graph import Graph
+from cfgdsl.core.inputs import may_wait
 from cfgdsl.core.record import HostRecord, Owed, applied_digest, ownership, state
 from cfgdsl.core.resource import Resource
 from cfgdsl.core.step import Note
@@ -79,8 +80,13 @@ class Ledger:
         identity = resource.identity
         if identity in self._drops.actions:
             self._as_it_was.append(identity)
-        elif self._owns and not self.is_corrective(resource):
+        elif self._owns and not self.is_corrective(resource) and not self._is_noted(resource):
             self.adopt[identity] = note_of(resource, resource)
+
+    def _is_noted(self, resource: Resource) -> bool:
+        """Whether all is noted that can be told apart: of an output, only the run knows the value,
+        and so the record cannot say whether it is the same as before."""
+        return may_wait(resource) and resource.identity in self._record.standing
 
     def refuse_protected(self, resource: Resource, change: Change[Any]) -> None:
         """Raises `ImpossibleError` for the deletion of what is protected."""

@@ -5,6 +5,7 @@ from typing import Any
 
 from cfgdsl.core.errors import Diagnostic
 from cfgdsl.core.footprint import Footprint, parents
+from cfgdsl.core.inputs import host_of
 from cfgdsl.core.output import Output
 from cfgdsl.core.resource import Resource, is_absent
 
@@ -117,9 +118,12 @@ def _comparable(value: Any) -> Any:
     """What stands for a field value in comparisons: outputs have none, resources are names."""
     match value:
         case Output():
-            return (Output, value.source.identity, value.name, value.functions)
+            made_of = [(host_of(s.source), s.source.identity, s.name) for s in value.sources]
+            return (Output, tuple(made_of), _comparable(value.shape), value.functions)
+        case Mapping():
+            return tuple((name, _comparable(item)) for name, item in value.items())
         case Resource():
-            return (Resource, value.identity)
-        case tuple():
+            return (Resource, host_of(value), value.identity)
+        case list() | tuple():
             return tuple(_comparable(item) for item in value)
     return value

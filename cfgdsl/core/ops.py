@@ -126,6 +126,7 @@ class Run(Op):
 
     `effects` say what it will make of probes; `brings` that paths, units and users that nobody
     declared may appear (a package, an archive). `ok`: exit codes of success. `timeout`: seconds.
+    `capture`: the name of the output that what it prints becomes, without newlines at the end.
 
     >>> describe(Run(("apt-get", "install", "-y", "--"), ("nginx",)))
     'run apt-get install -y -- nginx'
@@ -143,6 +144,7 @@ class Run(Op):
     ok: tuple[int, ...] = (0,)
     effects: Effects = ()
     brings: bool = False
+    capture: str | None = None
 
 
 def describe(op: Op) -> str:

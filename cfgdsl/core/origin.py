@@ -31,8 +31,8 @@ class Origin:
         return self
 
 
-def capture_origin() -> Origin:
-    """The first caller outside of cfgdsl's own packages.
+def capture_origin(beyond: object = None) -> Origin:
+    """The first caller outside of cfgdsl's own packages, and of the methods of `beyond`.
 
     A walk over frames costs microseconds, `inspect.stack()` half a millisecond; this runs once per
     declared resource.
@@ -41,7 +41,8 @@ def capture_origin() -> Origin:
     while frame is not None:
         module = f"{frame.f_globals.get('__name__', '')}."
         code = frame.f_code
-        if not module.startswith(_OWN_PACKAGES) and not code.co_filename.startswith("<attrs"):
+        own = module.startswith(_OWN_PACKAGES) or code.co_filename.startswith("<attrs")
+        if not own and (beyond is None or frame.f_locals.get("self") is not beyond):
             return Origin(code.co_filename, frame.f_lineno, code.co_name)
         if frame.f_back is None:
             break

@@ -10,8 +10,10 @@ from cfgdsl.core.decide import decide, digest_of
 from cfgdsl.core.diff import DELETE, UPDATE, Change
 from cfgdsl.core.dropped import Drops
 from cfgdsl.core.errors import Diagnostic, ImpossibleError
+from cfgdsl.core.exchange import Exchange, Export, Foreign, refuse_unknown
 from cfgdsl.core.footprint import Footprint
-from cfgdsl.core.graph import Graph, with_awaits
+from cfgdsl.core.graph import Graph, build, with_awaits
+from cfgdsl.core.inputs import known_part, may_wait, outputs_in
 from cfgdsl.core.ledger import Ledger
 from cfgdsl.core.notes import notes_on
 from cfgdsl.core.order import in_rounds
@@ -19,7 +21,7 @@ from cfgdsl.core.plan import HostPlan, Part, Skip, Step, reason_for
 from cfgdsl.core.predict import Identity, World
 from cfgdsl.core.probes import Answer, Probe, Run, Unknown, is_error, is_known
 from cfgdsl.core.record import HostRecord, Owed
-from cfgdsl.core.resource import Resource, is_absent, outputs_in
+from cfgdsl.core.resource import Resource, is_absent
 from cfgdsl.core.tasks import TaskSteps
 from cfgdsl.core.view import View, foresee, look
 
@@ -42,6 +44,15 @@ class Request:
     """What becomes of what is no longer declared; its resources are in the graph."""
     selected: Callable[[Resource], bool] = lambda _: True
     """Which resources may change in this plan (`--tags`); others are left as they are."""
+    foreign: Foreign = lambda *_: Export()
+    """What is known of the resources of other hosts."""
+    recorded_outputs: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict)
+    """What the host's record keeps of outputs that commands brought in earlier runs: by identity,
+    the values by name."""
+    prepare: Callable[[Resource], Resource] = lambda resource: resource
+    """Resolves references to contents in what an output has become."""
+    exporting: bool = False
+    """Whether other hosts may ask for outputs of this one."""
 
 
 @attrs.frozen
@@ -50,17 +61,29 @@ class Planned:
 
     plan: HostPlan
     resources: Mapping[int, Resource]
+    graph: Graph = attrs.field(factory=lambda: build((), {}), repr=False)
+    """With the edges that only the answers brought."""
+    export: Callable[[str], Export] = attrs.field(
+        default=lambda _: Export(is_planned=False), repr=False
+    )
+    """What other hosts may know of a resource, by its identity."""
+    unasked: tuple[Probe, ...] = ()
+    """Questions that turned up when outputs became known: with the answers, the plan says more."""
 
 
 def questions(resources: Iterable[Resource]) -> tuple[Probe, ...]:
     """Every probe that planning `resources` needs, each once."""
     found: dict[Probe, None] = {}
     for resource in resources:
-        found.update(dict.fromkeys((*resource.probes(), *resource.hints())))
+        found.update(dict.fromkeys((*resource.probes(), *_hints(resource))))
         found.update((probe, None) for _, probe in resource.footprint().awaits)
         if resource.only_if is not None:
             found[resource.only_if.probe] = None
     return tuple(found)
+
+
+def _hints(resource: Resource) -> tuple[Probe, ...]:
+    return (known_part(resource) if may_wait(resource) else resource).hints()
 
 
 def plan_host(request: Request, answers: Mapping[Probe, Answer]) -> Planned:
@@ -104,6 +127,12 @@ class _Planner:
         self.broken = [False] * size
         """Whether it, or something that it waits for, cannot be planned."""
         self.tasks = TaskSteps(self)
+        self.host = request.host
+        self.foreign = request.foreign
+        self.prepare = request.prepare
+        self.recorded = request.recorded_outputs
+        self.exchange = Exchange(self, everything=request.exporting)
+        self.unasked: dict[Probe, None] = {}
         self.component_of = {
             identity: name for name, inside in request.components.items() for identity in inside
         }
@@ -114,6 +143,7 @@ class _Planner:
         shares += [False] * len(self.graph.barriers)
         for node in in_rounds(self.graph.walk, self.predecessors, shares):
             self.provided[node] = self._inherited(node)
+            self.exchange.inherit(node, self.predecessors[node])
             if node < len(self.graph.resources):
                 self._visit(node)
                 self.bringing[node] = self._brings(node)
@@ -134,7 +164,12 @@ class _Planner:
             forget=self.ledger.forget(self.graph.position, {s.identity for s in self.steps}),
             rename=self.ledger.rename,
         )
-        return Planned(plan, self.resources)
+        return Planned(plan, self.resources, self.graph, self._export, tuple(self.unasked))
+
+    def _export(self, identity: str) -> Export:
+        if self.problems or identity not in self.graph.position:
+            return Export(is_planned=False)
+        return self.exchange.export(self.graph.position[identity])
 
     def _missing(self, graph: Graph) -> Iterable[tuple[int, str]]:
         writer = {key: i for i, f in enumerate(graph.footprints) for key in (*f.makes, *f.writes)}
@@ -152,17 +187,28 @@ class _Planner:
             return
         if not self.request.selected(resource):
             self._refresh(index, resource, before)
+            self.exchange.note(index, resource)
             return
         try:
+            resource = self._with_values(resource)
             holds = self._condition_holds(index, resource)
             if holds is False:
                 self._skip(resource)
             else:
                 self._plan(index, resource, before, certain=holds is True)
+            if holds is not None:
+                self.exchange.note(index, resource)
         except ImpossibleError as error:
             self.broken[index] = True
             if not self.ledger.keep(resource, error.summary):
                 self._problem(resource, error)
+
+    def _with_values(self, resource: Resource) -> Resource:
+        """The resource with the outputs that are known; they may bring new questions."""
+        filled = self.exchange.fill(resource)
+        if filled is not resource:
+            self.unasked.update((p, None) for p in questions([filled]) if p not in self.base)
+        return filled
 
     def _inherited(self, node: int) -> frozenset[int]:
         """The steps to wait for, and what its predecessors say of what can be known."""
@@ -230,6 +276,7 @@ class _Planner:
         if view.change.is_needed or not view.known:
             step = self._step(resource, view, before | first, certain=certain)
             self.own[index] = self.provided[index] = frozenset((step.id,))
+            self.exchange.pass_gates(index)
         else:
             self.ledger.unchanged(resource)
         later = self.tasks.after(resource, view.change, before | first, self.provided[index])
@@ -264,7 +311,7 @@ class _Planner:
     ) -> Step:
         change, closed = view.change, view.known and certain
         probes = tuple(view.answers) if closed else tuple(dict.fromkeys(resource.probes()))
-        always = bool(getattr(resource, "always", False))
+        always = bool(resource.__dict__.get("always", False))
         ops, want, before = None, None, None
         if closed:
             decision = decide(change, self.world, probes)
@@ -312,6 +359,7 @@ class _Planner:
 
     def add_step(self, resource: Resource, **values: Any) -> Step:
         """Append a step that `resource` is behind."""
+        refuse_unknown(resource, values.get("ops"))
         identity = values.pop("identity", resource.identity)
         parts = self.graph.parts.get(identity, ())
         named = (resource.identity, *(part.identity for part in parts))
@@ -320,6 +368,7 @@ class _Planner:
             host=self.request.host,
             identity=identity,
             locks=self.footprint(resource).locks,
+            gates=self._gates(identity, resource),
             retries=resource.retries,
             timeout=resource.timeout,
             origin=resource.origin,
@@ -337,6 +386,12 @@ class _Planner:
     def owed(self) -> Mapping[str, Owed]:
         """Refreshes that earlier runs owe, and nothing has paid since."""
         return self.ledger.owed
+
+    def _gates(self, identity: str, resource: Resource) -> tuple[str, ...]:
+        """The gates of a step; work that is shared waits for nobody's."""
+        if not self.graph.foreign or not identity.startswith(resource.identity):
+            return ()
+        return tuple(sorted(self.exchange.gates[self.graph.position[resource.identity]]))
 
     def footprint(self, resource: Resource) -> Footprint:
         """What `resource` reads and writes, as the graph has it."""

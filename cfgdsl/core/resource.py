@@ -1,7 +1,7 @@
 """The base of all resource types: a declared piece of desired state, as an immutable value."""
 
 import shlex
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import (
     TYPE_CHECKING,
     Annotated,
@@ -16,11 +16,13 @@ from typing import (
 
 import attrs
 
+from cfgdsl.core.attributes import NoAttributeError
 from cfgdsl.core.condition import Condition
 from cfgdsl.core.context import active
 from cfgdsl.core.errors import ConfigurationError, Diagnostic
 from cfgdsl.core.fields import Field, field, key
 from cfgdsl.core.footprint import Footprint
+from cfgdsl.core.inputs import HOST, OUTPUTS, completed
 from cfgdsl.core.ops import Op
 from cfgdsl.core.origin import Origin, capture_origin
 from cfgdsl.core.output import Output
@@ -55,7 +57,10 @@ class ResourceType(type):
         """Make the class; raises `TypeError` for a field that cannot work."""
         cls = super().__new__(mcls, name, bases, namespace)
         inherited = [slot for base in reversed(bases) for slot in getattr(base, "slots_", ())]
-        own = list(declared_slots(cls, namespace))
+        own = [
+            attrs.evolve(slot, needed_now=not bases or slot.name == "absent")
+            for slot in declared_slots(cls, namespace)
+        ]
         for slot in own:
             delattr(cls, slot.name)
         for pure in ("footprint", "probes"):
@@ -92,9 +97,9 @@ def _built(
     values = instance.__dict__
     values["#origin"] = origin
     values.update(cls.fields_.values(args, kwargs, origin))
-    values["#outputs"] = tuple([n for n, v in values.items() if isinstance(v, Output)])
+    values[OUTPUTS] = tuple([n for n, v in values.items() if isinstance(v, Output)])
     try:
-        values.update(instance.complete())
+        values.update(completed(instance))
     except ValueError as error:
         raise cls.fields_.bad_declaration(origin, str(error)) from None
     return instance
@@ -262,16 +267,32 @@ class Resource(metaclass=ResourceType):
         """A resource that this one stands for: of the same line, and not declared itself."""
         return cast("T", _built(cast("ResourceType", cls), self.origin, args, values))
 
+    def outputs(self, answers: Answers) -> Mapping[str, Any]:  # noqa: ARG002
+        """The values of its outputs, from the answers to its probes; one that is not there is left
+        out, as are those that only a command's output brings (`ops.Run(capture=...)`).
+
+        A type names each by a property that returns ``Output(self, "name")``.
+        """
+        return {}
+
     def observed(self, **values: Any) -> Self:
         """This resource with fields as they were found: what `observe` returns."""
         found = object.__new__(type(self))
         kept = found.__dict__
         kept.update((k, v) for k, v in self.__dict__.items() if k[0] != "#" or k in _LASTING)
         kept.update(values)
+        given = [name for name, value in values.items() if isinstance(value, Output)]
+        if given:
+            kept[OUTPUTS] = tuple(dict.fromkeys((*kept[OUTPUTS], *given)))
         return found
 
+    if not TYPE_CHECKING:  # or every misspelt attribute would be Any to them
 
-_LASTING = ("#origin", "#outputs")
+        def __getattr__(self, name: str) -> Any:
+            raise NoAttributeError(self, name)
+
+
+_LASTING = ("#origin", OUTPUTS, HOST)
 """What is no field and still holds for a changed copy; results of pure methods do not."""
 
 
@@ -313,12 +334,4 @@ def state_fields(cls: ResourceType) -> tuple[Slot, ...]:
 
 def is_absent(resource: Resource | None) -> bool:
     """Whether it says that there is nothing: None, or ``absent=True``."""
-    return resource is None or bool(getattr(resource, "absent", False))
-
-
-def outputs_in(resource: Resource) -> Iterator[tuple[str, Output[Any]]]:
-    """Every (field name, output) that a resource is given for a field."""
-    for name in resource.__dict__["#outputs"]:
-        value = getattr(resource, name)
-        if isinstance(value, Output):
-            yield name, value
+    return resource is None or bool(resource.__dict__.get("absent", False))

@@ -11,9 +11,17 @@ import attrs
 from cfgdsl.core.converters import converter_for
 from cfgdsl.core.errors import ConfigurationError, Diagnostic
 from cfgdsl.core.fields import REQUIRED, FieldAnnotation, FieldSpec
+from cfgdsl.core.inputs import OUTPUTS, known_part
 from cfgdsl.core.origin import Origin
-from cfgdsl.core.output import Output
+from cfgdsl.core.output import Output, gathered
 from cfgdsl.core.secret import has_marks
+
+REFERENCES = ("after", "restart_on", "reload_on", "on_change")
+"""The fields that name other resources: an output there stands for its resource."""
+
+
+_PLAIN = (str, int, type(None))
+"""What is no output, and has none in it: asked first, for most values are of these."""
 
 
 @attrs.frozen
@@ -24,22 +32,34 @@ class Slot:
     annotation: Any
     spec: FieldSpec
     convert: Callable[[Any], Any]
+    needed_now: bool = False
+    """Whether a plan cannot do without its value: no output is taken for it."""
 
     def normal_form(self, value: Any) -> Any:
         """`value` converted; outputs pass as they are, and so does a None that is the default.
 
         Raises `ValueError` with a sentence that goes on from the field's name.
         """
-        if isinstance(value, Output):
-            if self.spec.is_key:
-                raise ValueError("must be known now: it identifies the resource")
-            return value
+        if not isinstance(value, _PLAIN):
+            if self.name in REFERENCES:
+                value = (value,) if isinstance(value, Output) else value
+            else:
+                value = gathered(value)
+                if isinstance(value, Output):
+                    self._accept_unknown()
+                    return value
         if value is None and self.spec.default is None:
             return None
         normal = self.convert(value)
         if self.spec.is_key and isinstance(normal, str) and has_marks(normal):
             raise ValueError("must not contain a secret: it identifies the resource")
         return normal
+
+    def _accept_unknown(self) -> None:
+        if self.spec.is_key:
+            raise ValueError("must be known now: it identifies the resource")
+        if self.needed_now:
+            raise ValueError("must be known now: a plan cannot be made without it")
 
 
 class Slots:
@@ -110,7 +130,7 @@ def asked_once(method: Callable[[Any], Any]) -> Callable[[Any], Any]:
     def remembering(self: Any) -> Any:
         values = self.__dict__
         if kept not in values:
-            values[kept] = method(self)
+            values[kept] = method(known_part(self) if values[OUTPUTS] else self)
         return values[kept]
 
     return remembering

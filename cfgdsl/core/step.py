@@ -80,6 +80,8 @@ class Step:
     """Digest of the answers afterwards; None: judged by observing."""
     after: tuple[int, ...] = ()
     """Steps that must have ended well before; below zero `Barrier`s."""
+    gates: tuple[str, ...] = ()
+    """Resources of other hosts, by address, that must be as declared before."""
     triggers: tuple[int, ...] = ()
     """For a refresh: due when one of these changed; below zero `Barrier`s."""
     locks: tuple[str, ...] = ()
@@ -136,6 +138,7 @@ class Step:
             "planned_from": None if secret else self.before,
             "wanted": None if secret else self.want,
             "after": list(self.after),
+            "gates": list(self.gates),
             "triggers": list(self.triggers),
             "locks": list(self.locks),
             "retries": self.retries,

@@ -5,12 +5,13 @@ shown; it raises `ValueError` with a sentence that ends up behind the user's lin
 """
 
 import re
-from collections.abc import Callable, Mapping
-from typing import Annotated, Any, TypeAlias
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any, TypeAlias, TypeVar
 
 import attrs
 
 from cfgdsl.core.content import Content, LocalFile, Template, Text, as_text
+from cfgdsl.core.output import Output
 from cfgdsl.core.secret import Secret, has_marks, is_damaged
 
 Convert: TypeAlias = Callable[[Any], Any]
@@ -191,6 +192,12 @@ Seconds = Annotated[float, As(_at_least(0.001, float, "a number of seconds"), "s
 """How long."""
 FileContent = Annotated[Content | LocalFile | Template | Text, As(file_content, "text or bytes")]
 """What a file holds."""
+
+
+T = TypeVar("T")
+
+ListOf: TypeAlias = Sequence[T | Output[T]]
+"""The wider input form of a list field: of values, of outputs, or of both."""
 
 
 def must_be(what: str, value: object) -> ValueError:

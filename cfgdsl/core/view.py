@@ -8,10 +8,11 @@ import attrs
 from cfgdsl.core.decide import refined
 from cfgdsl.core.diff import Change, compare
 from cfgdsl.core.errors import ImpossibleError
+from cfgdsl.core.inputs import known_part, may_wait
 from cfgdsl.core.output import Output
 from cfgdsl.core.predict import World
 from cfgdsl.core.probes import Answer, Answers, Probe, Query, Unknown, is_error, is_known
-from cfgdsl.core.resource import Resource, is_absent, outputs_in
+from cfgdsl.core.resource import Resource, is_absent
 
 
 @attrs.frozen
@@ -42,21 +43,24 @@ def look(
 
     `uncertain`: what is absent may have come by then. Raises `ImpossibleError`.
     """
-    answers = _answers(resource.probes(), world, uncertain=uncertain)
-    hints = _answers(resource.hints(), world, uncertain=uncertain)
-    known = all(map(is_known, answers.values())) and next(outputs_in(resource), None) is None
+    part = known_part(resource) if may_wait(resource) else resource
+    answers = _answers(part.probes(), world, uncertain=uncertain)
+    hints = _answers(part.hints(), world, uncertain=uncertain)
     told = {p: a for p, a in hints.items() if is_known(a)}
-    if known:
-        wanted, found = refined(resource, answers)
+    if all(map(is_known, answers.values())):
+        wanted, found = refined(part, answers)
         observed = wanted.observe(Answers({**told, **found}))
-        return View(found, known, compare(wanted, observed))
+        change = compare(resource if wanted is part else wanted, observed)
+        # An output that only says how does not matter where nothing is to be done.
+        moot = wanted is part and not change.is_needed
+        return View(found, part is resource or moot, change)
     now = {**told, **{p: a if is_known(a) else base.get(p) for p, a in answers.items()}}
-    wanted, found = refined(resource, now, known=False)
+    wanted, found = refined(part, now, known=False)
     try:
         observed = wanted.observe(Answers(found))
     except ImpossibleError:
         observed = None
-    return View(answers, known, compare(wanted, observed))
+    return View(answers, False, compare(resource if wanted is part else wanted, observed))
 
 
 def _answers(probes: tuple[Probe, ...], world: World, *, uncertain: bool) -> dict[Probe, Any]:

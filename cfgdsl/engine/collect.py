@@ -7,8 +7,10 @@ from typing import Any
 
 import attrs
 
+from cfgdsl.core.context import active
 from cfgdsl.core.facts import Facts
 from cfgdsl.core.host import Host
+from cfgdsl.core.inputs import HOST
 from cfgdsl.core.resource import Resource, references
 
 
@@ -19,6 +21,8 @@ class Component:
     name: str
     after: tuple[Any, ...] = ()
     tags: tuple[str, ...] = ()
+    host: str | None = None
+    """For which host it was declared."""
 
     @property
     def identity(self) -> str:
@@ -44,7 +48,9 @@ def component(
     """
     outer = _components.get()
     full = "/".join([*(c.name for c in outer[-1:]), name])
-    inside = Component(full, references(after), tuple(tags))
+    collector = active.get()
+    host = collector.host.name if isinstance(collector, Collector) else None
+    inside = Component(full, references(after), tuple(tags), host)
     token = _components.set((*outer, inside))
     try:
         yield inside
@@ -66,6 +72,7 @@ class Collector:
 
     def add(self, resource: Resource) -> None:
         """Take in one resource, with what its components give it."""
+        resource.__dict__[HOST] = self.host.name
         around = _components.get()
         for group in around:
             self.components.setdefault(group.identity, []).append(resource.identity)

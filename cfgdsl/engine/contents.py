@@ -2,7 +2,7 @@
 
 import hashlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,9 @@ import attrs
 
 from cfgdsl.core.content import TEXT_LIMIT, Content, LocalFile, Template, Text
 from cfgdsl.core.errors import ConfigurationError, Diagnostic
+from cfgdsl.core.inputs import completed
 from cfgdsl.core.origin import Origin
+from cfgdsl.core.output import Output, gathered
 from cfgdsl.core.resource import Resource, state_fields
 from cfgdsl.core.secret import secrets_in
 from cfgdsl.engine.stamp import Stamp, stamp_of
@@ -44,17 +46,29 @@ class Contents:
         if not found:
             return resource
         resolved = resource.observed(**found)
-        return resolved.observed(**resolved.complete())  # a secret content changes defaults
+        return resolved.observed(**completed(resolved))  # a secret content changes defaults
 
-    def _content(self, value: Content | LocalFile | Template | Text, origin: Origin) -> Content:
+    def _content(
+        self, value: Content | LocalFile | Template | Text, origin: Origin
+    ) -> Content | Output[Content]:
         match value:
             case LocalFile(path):
                 return self._local(path, origin)
             case Template(path, variables):
-                return self._text(self._render(path, dict(variables), origin))
+                rendering = _Rendering(path, origin, self)
+                given = gathered(dict(variables))
+                if isinstance(given, Output):
+                    given.origin = origin
+                    return given.map(rendering)
+                return rendering(given)
             case Text(text):
                 return self._text(text)
         return value
+
+    def rendered(self, path: str, variables: Mapping[str, Any], origin: Origin) -> Content:
+        """What a template makes of its variables."""
+        with self._lock:
+            return self._text(self._render(path, dict(variables), origin))
 
     def _text(self, text: str) -> Content:
         if not secrets_in(text):
@@ -86,6 +100,18 @@ class Contents:
 
             self._templates = Templates()
         return self._templates.render(path, variables, origin)
+
+
+@attrs.frozen
+class _Rendering:
+    """A template that waits for its variables; equal for the same template."""
+
+    path: str
+    origin: Origin = attrs.field(eq=False)
+    contents: Contents = attrs.field(eq=False)
+
+    def __call__(self, variables: Mapping[str, Any]) -> Content:
+        return self.contents.rendered(self.path, variables, self.origin)
 
 
 def stream(content: Content) -> Iterator[bytes]:

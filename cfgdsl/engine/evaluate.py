@@ -76,7 +76,7 @@ class Evaluation:
             moved = dict(self._moved)
             for collector in collected:
                 moved.update(collector.moved)
-            return Evaluated(build(resources, components), components, moved)
+            return Evaluated(build(resources, components, host=host.name), components, moved)
 
     def _collected(self, host: Host[Any]) -> Iterator[Collector]:
         """Function by function, whatever the order in which they were evaluated."""

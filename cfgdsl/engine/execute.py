@@ -8,14 +8,14 @@ from typing import Any
 
 import attrs
 
-from cfgdsl.core.content import Content, as_text
+from cfgdsl.core.content import Content
 from cfgdsl.core.decide import decide_open, differences
 from cfgdsl.core.errors import ImpossibleError
 from cfgdsl.core.ledger import note_of
 from cfgdsl.core.ops import Op, Put
 from cfgdsl.core.plan import Barrier, HostPlan, Step
 from cfgdsl.core.planner import Request
-from cfgdsl.core.probes import Answer, is_error
+from cfgdsl.core.probes import Answer, Probe, is_error
 from cfgdsl.core.resource import Resource
 from cfgdsl.engine.contents import stream
 from cfgdsl.engine.events import (
@@ -26,9 +26,12 @@ from cfgdsl.engine.events import (
     StepOutput,
     StepStarted,
 )
+from cfgdsl.engine.gates import Gates
 from cfgdsl.engine.run import WELL
+from cfgdsl.engine.values import Values, texts_of
 from cfgdsl.engine.vault import Vault
 from cfgdsl.engine.verify import last_look
+from cfgdsl.engine.waiting import Waiting, gate_id
 from cfgdsl.targets.session import Session
 
 
@@ -46,22 +49,29 @@ class HostExecution:
     request: Request
     """What the plan was made from."""
     emit: Listener
+    values: Values
+    gates: Gates
+    _filled: dict[int, tuple[Resource, tuple[Probe, ...]]] = attrs.field(factory=dict, init=False)
+    """Open steps whose outputs are known by now: as what, and what is asked about them."""
 
     def execute(self, session: Session) -> bool:
         """Execute the plan; whether every step ended well. Raises `TargetError`."""
-        steps = [wire_step(step, self.vault) for step in self.plan.steps]
+        steps = [self._wire(step) for step in self.plan.steps]
         steps += map(wire_barrier, self.plan.barriers)
+        waiting = Waiting(self.plan, self.gates, session)
         contents = self._contents()
         sent = frozenset(contents)
         outcomes: list[StepDone] = []
         for message in session.execute(
-            steps,
+            [*waiting.steps, *steps],
             run=self.run,
             project=self.project,
             contents=[(c.sha256, c.size) for c in contents.values()],
             stream=lambda sha256: stream(contents[sha256]),
             notes=self._notes(),
         ):
+            if waiting.heard(message):
+                continue
             step = self.plan.steps[int(message["step"])]
             match message["event"]:
                 case "started":
@@ -72,7 +82,7 @@ class HostExecution:
                 case "observed":
                     session.resolve({str(step.id): self._resolve(step, message, sent)})
                 case "done":
-                    outcomes.append(self._done(step, message))
+                    outcomes.append(self._done(step, message, waiting))
         ok = all(done.outcome in WELL for done in outcomes)
         self.emit(HostDone(host=self.plan.host, ok=ok))
         return self._stays(session, outcomes) and ok
@@ -81,10 +91,21 @@ class HostExecution:
         """Whether all is as declared when it is looked at once more."""
         if session.looked is None:
             return True
-        left = last_look(session.looked, self.request, self.plan, outcomes)
+        left = last_look(session, self._request_now(), self.plan, outcomes)
         if left:
             self.emit(HostDeviated(host=self.plan.host, deviations=left))
         return not left
+
+    def _request_now(self) -> Request:
+        """What a plan would be made from now that outputs are known."""
+        return attrs.evolve(
+            self.request,
+            foreign=self.values.foreign,
+            recorded_outputs={
+                **self.request.recorded_outputs,
+                **self.values.brought_by(self.plan.host),
+            },
+        )
 
     def _notes(self) -> dict[str, Any]:
         """What the record is told beside the steps."""
@@ -100,6 +121,14 @@ class HostExecution:
         }
         return {name: note for name, note in notes.items() if note}
 
+    def _wire(self, step: Step) -> dict[str, Any]:
+        """A step as the runner takes it, with what holds for this run only."""
+        data = wire_step(step, self.vault)
+        data["after"] = [*data.get("after", ()), *map(gate_id, step.gates)]
+        if self.values.is_awaited(self.plan.host, step.identity):
+            data["report"] = True
+        return data
+
     def _contents(self) -> dict[str, Content]:
         """Every content that is known to be written, by open steps too."""
         found: dict[str, Content] = {}
@@ -112,39 +141,40 @@ class HostExecution:
     def _resolve(self, step: Step, message: dict[str, Any], sent: frozenset[str]) -> dict[str, Any]:
         """The decision on a step that the runner cannot take by itself."""
         answers = message["answers"]
-        resource = self.resources[step.id]
         failed = next((a["error"] for a in answers if isinstance(a, dict) and is_error(a)), None)
         if failed is not None:
             return {"done": "failed", "detail": {"error": str(failed)}}
         try:
             if message["phase"] == "before":
-                return self._open(step, resource, answers, sent)
-            left = differences(resource, step.probes, answers)
+                return self._open(step, answers, sent)
+            left = differences(*self._as_filled(step), answers)
         except ImpossibleError as error:
             return {"done": "failed", "detail": {"error": error.summary, "hint": error.hint}}
         if not left:
             return {"done": "changed"}
         return {"done": "unproven", "detail": {"differences": list(left)}}
 
-    def _open(
-        self, step: Step, resource: Resource, answers: list[Answer], sent: frozenset[str]
-    ) -> dict[str, Any]:
-        decision = decide_open(resource, step.probes, answers, self.request.identity)
+    def _as_filled(self, step: Step) -> tuple[Resource, tuple[Probe, ...]]:
+        return self._filled.get(step.id) or (self.resources[step.id], step.probes)
+
+    def _open(self, step: Step, answers: list[Answer], sent: frozenset[str]) -> dict[str, Any]:
+        resource, probes = self._as_filled(step)
+        filled = self.values.fill(resource)
+        if filled is not resource:
+            asked = tuple(p for p in probes if p not in resource.probes())  # its condition
+            probes = tuple(dict.fromkeys((*filled.probes(), *asked)))
+            self._filled[step.id] = filled, probes
+            return {"probes": self.vault.reveal_json([p.to_json() for p in probes])}
+        decision = decide_open(resource, probes, answers, self.request.identity)
         if decision is None:
             # What is promised has come about then: an earlier step brought more than it said.
             done = "unneeded" if step.possible else "changed"
             return {"done": done, **self._note(step, resource, resource)}
         ops = self.vault.reveal_json([op.to_json() for op in decision.ops])
-        texts = [
-            text
-            for content in _op_contents(decision.ops)
-            if content.sha256 not in sent and content.data is not None
-            if (text := as_text(content.data)) is not None
-        ]
         return {
             "ops": ops,
             "want": decision.want,
-            **({"texts": texts} if texts else {}),
+            "texts": texts_of(decision.ops, sent),
             **self._note(step, resource, decision.before),
         }
 
@@ -154,15 +184,23 @@ class HostExecution:
             return {}
         return note_of(resource, before).to_wire()
 
-    def _done(self, step: Step, message: dict[str, Any]) -> StepDone:
+    def _done(self, step: Step, message: dict[str, Any], waiting: Waiting) -> StepDone:
+        detail = self.vault.scrub_json(_without_texts(message.get("detail") or {}))
+        outcome = message["outcome"]
+        cause = waiting.cause_of(step, detail, outcome)
+        if "because" in detail:
+            detail["because"] = cause
+        if outcome in WELL and self.values.is_awaited(self.plan.host, step.identity):
+            self.values.put(self.plan.host, *self._as_filled(step), message)
         done = StepDone(
             host=self.plan.host,
             step=step,
-            outcome=message["outcome"],
+            outcome=outcome,
             seconds=float(message.get("seconds") or 0.0),
-            detail=self.vault.scrub_json(_without_texts(message.get("detail") or {})),
+            detail=detail,
         )
         self.emit(done)
+        self.gates.step_ended(self.plan.host, step.id, cause)
         return done
 
 

@@ -141,7 +141,12 @@ def user_error(error: BaseException, what: str) -> Diagnostic:
     frames = [f for f in everything if _is_users(f.filename, own)] or list(everything)
     lines = [f"{f.filename}:{f.lineno} in {f.name}: {f.line or ''}".rstrip(": ") for f in frames]
     last = frames[-1] if frames else None
+    unknown = isinstance(error, TypeError) and "Output" in str(error)
     return Diagnostic(
+        hint="An Output has no value before it was applied: give it itself to a resource, or "
+        "derive one with .map(function) or Output.all(...)."
+        if unknown
+        else "",
         summary=f"{what} raised {type(error).__name__}: {error}",
         detail="\n".join(lines[-10:-1]),
         origins=(Origin(last.filename, last.lineno or 0, last.name),) if last else (),

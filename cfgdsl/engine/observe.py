@@ -12,10 +12,13 @@ from cfgdsl.core.facts import basic_facts
 from cfgdsl.core.graph import build
 from cfgdsl.core.host import Host
 from cfgdsl.core.ops import Put, Run
-from cfgdsl.core.planner import Planned, Request, plan_host, questions
+from cfgdsl.core.planner import Planned, Request, questions
 from cfgdsl.core.predict import Identity
-from cfgdsl.core.record import applied_digest
+from cfgdsl.core.probes import Answer, Probe
+from cfgdsl.core.record import HostRecord, applied_digest
 from cfgdsl.core.resource import Resource
+from cfgdsl.engine.across import Links
+from cfgdsl.engine.asking import ask, plan_asking
 from cfgdsl.engine.evaluate import Evaluated
 from cfgdsl.targets.session import Session
 
@@ -43,11 +46,46 @@ class Observed:
 
 
 def observe_host(
-    host: Host[Any], session: Session, evaluated: Evaluated, wishes: Wishes
+    host: Host[Any], session: Session, evaluated: Evaluated, wishes: Wishes, links: Links
 ) -> Observed:
     """The plan that brings `host` to what was evaluated for it."""
     basics = basic_facts(session.basics)
     identity = Identity(basics.user, basics.group or basics.user)
+    found = links.across.found.get(host.name) or _found(session, evaluated, wishes)
+    if host.name in links.across.waiting:
+        links.across.found[host.name] = found  # a knot is planned several times
+    graph, record = evaluated.graph, found.record
+    if found.drops.resources:
+        declared = (*graph.resources, *found.drops.resources)
+        graph = build(declared, evaluated.components, graph.parts, host=host.name)
+    request = request_of(host, evaluated, identity, basics.machine_id, wishes.tags)
+    request = attrs.evolve(
+        request,
+        graph=graph,
+        record=record,
+        recorded_outputs=record.outputs,
+        owns=wishes.project is not None,
+        drops=found.drops,
+        foreign=links.across.foreign,
+        prepare=links.prepare,
+        exporting=links.across.exporting or links.is_outside,
+        selected=(lambda _: False) if links.is_outside else request.selected,
+    )
+    ask(session, questions(graph.resources), found.answers)
+    planned = _without_programs(host, plan_asking(session, request, found.answers))
+    return Observed(planned, request, identity, all_tags(evaluated))
+
+
+@attrs.frozen
+class _Found:
+    """What a host has answered."""
+
+    answers: dict[Probe, Answer]
+    record: HostRecord
+    drops: Drops
+
+
+def _found(session: Session, evaluated: Evaluated, wishes: Wishes) -> _Found:
     resources = evaluated.graph.resources
     asked = questions(resources)
     found, record = session.observe(
@@ -57,18 +95,7 @@ def observe_host(
     for left in record.left:
         answers.update(zip(left.probes, left.answers, strict=True))
     dropped = drops(record, resources) if wishes.project is not None else Drops()
-    dropped = within_limit(dropped, record, wishes.allow_drops)
-    graph = evaluated.graph
-    if dropped.resources:
-        graph = build((*resources, *dropped.resources), evaluated.components, graph.parts)
-        more = [probe for probe in questions(dropped.resources) if probe not in answers]
-        answers.update(zip(more, session.probe([p.to_json() for p in more]), strict=True))
-    request = request_of(host, evaluated, identity, basics.machine_id, wishes.tags)
-    request = attrs.evolve(
-        request, graph=graph, record=record, owns=wishes.project is not None, drops=dropped
-    )
-    planned = _without_programs(host, plan_host(request, answers))
-    return Observed(planned, request, identity, all_tags(evaluated))
+    return _Found(answers, record, within_limit(dropped, record, wishes.allow_drops))
 
 
 def about_record(

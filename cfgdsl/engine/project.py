@@ -1,9 +1,10 @@
 """The library: load a configuration, plan it, apply the plan."""
 
 import os
+import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -34,9 +35,11 @@ from cfgdsl.targets.traffic import Traffic
 # What a host needs only once it is connected is imported then: while the network is waited for.
 if TYPE_CHECKING:
     from cfgdsl.core.graph import Graph
+    from cfgdsl.engine.across import Across
     from cfgdsl.engine.evaluate import Evaluation
     from cfgdsl.engine.execute import HostExecution
-    from cfgdsl.engine.observe import Observed
+    from cfgdsl.engine.observe import Observed, Wishes
+    from cfgdsl.engine.run_links import RunLinks
 
 
 def load(file: str | Path = "infra.py", *, options: Options | None = None) -> "Project":
@@ -64,6 +67,7 @@ class Project:
         self._sessions = Sessions(options, self._vault, self._emit)
         self._observed: dict[str, Observed] = {}
         self._stopping = threading.Event()
+        self._across: Across | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -105,13 +109,18 @@ class Project:
         chosen = {host.name: host for host in select(self.hosts, limit)}
         self._sessions.begin(list(chosen.values())[: self._options.parallel])
         evaluation = self._evaluation()
+        across = self._new_across(chosen)
+        wishes = self._wishes(tags, allow_drops)
         plans: dict[str, HostPlan] = {}
         is_wrong = False
 
         def work(name: str) -> bool:
             nonlocal is_wrong
             try:
-                plans[name] = self._plan_host(chosen[name], evaluation, tags, allow_drops)
+                plan = self._plan_host(chosen[name], evaluation, wishes, across)
+                if plan is None:
+                    return True  # what it waits for comes first
+                plans[name] = plan
             except CfgdslError as error:
                 is_wrong = is_wrong or not isinstance(error, TargetError)
                 self._sessions.drop(name)
@@ -120,6 +129,14 @@ class Project:
             return not plans[name].problems
 
         self._for_each(list(chosen), work)
+        if across.waiting:
+            hosts = {host.name: host for host in self.hosts}
+            self._for_each(across.outside, lambda n: self._look_at(hosts[n], evaluation, across))
+            for level in across.levels(self._options.parallel):
+                self._for_each([g[0] for g in level], across.group_work(level, work, plans))
+            across.check()
+            for name in (name for name in across.waiting if name in plans):
+                self._emit(HostPlanned(host=name, plan=plans[name]))
         if is_wrong and all(plan.problems for plan in plans.values()):
             problems = (p for name in chosen if name in plans for p in plans[name].problems)
             raise ConfigurationError(*dict.fromkeys(problems))
@@ -147,17 +164,22 @@ class Project:
         run_id = _run_id()
         plans = {host.host: host for host in plan.hosts}
         hosts = {host.name: host for host in self.hosts}
+        links = self._run_links(plan)
 
         def work(name: str) -> bool:
-            return self._apply_host(hosts[name], plans[name], run_id)
+            try:
+                return self._apply_host(hosts[name], plans[name], run_id, links)
+            finally:
+                links.gates.host_ended(name)
 
         halt = for_each_host(
-            list(plans),
+            links.order,
             work,
             parallel=self._options.parallel,
-            first=first,
+            first=links.first(first),
             budget=budget,
             stopping=self._stopping,
+            left_out=links.gates.host_ended,
         )
         if halt is not None:
             self._emit(RunHalted(reason=halt.reason, not_started=halt.not_started))
@@ -222,20 +244,57 @@ class Project:
 
         return Evaluation(self._declarations, self._contents, self._sessions)
 
+    def _wishes(self, tags: Sequence[str], allow_drops: int) -> "Wishes":
+        from cfgdsl.engine.observe import Wishes  # noqa: PLC0415 - see above
+
+        return Wishes(project=self.name, tags=frozenset(tags), allow_drops=allow_drops)
+
+    def _new_across(self, chosen: Iterable[str]) -> "Across":
+        from cfgdsl.engine.across import Across  # noqa: PLC0415 - see above
+
+        self._across = Across(chosen)
+        return self._across
+
+    def _look_at(self, host: Host[Any], evaluation: "Evaluation", across: "Across") -> bool:
+        """Observe a host outside of the limit; nothing of it is planned."""
+        from cfgdsl.engine.across import Links  # noqa: PLC0415 - see above
+        from cfgdsl.engine.observe import Wishes, observe_host  # noqa: PLC0415 - see above
+
+        links = Links(across=across, prepare=self._contents.resolve, is_outside=True)
+        try:
+            evaluated = evaluation.evaluate(host)
+            session = self._sessions.get(host)
+            wishes = Wishes(project=self.name, allow_drops=sys.maxsize)  # none will be dropped
+            seen = observe_host(host, session, evaluated, wishes, links)
+            across.note(host.name, seen.planned)
+        except CfgdslError as error:
+            across.note_unseen(host.name, error.diagnostics)
+            self._sessions.drop(host.name)
+            return False
+        self._let_go(host.name, len(self.hosts))
+        return True
+
     def _plan_host(
         self,
         host: Host[Any],
         evaluation: "Evaluation",
-        tags: Sequence[str],
-        allow_drops: int,
-    ) -> HostPlan:
-        from cfgdsl.engine.observe import Wishes, observe_host  # noqa: PLC0415 - see above
+        wishes: "Wishes",
+        across: "Across",
+    ) -> HostPlan | None:
+        """The plan of a host; None: others must be planned before."""
+        from cfgdsl.engine.across import Links  # noqa: PLC0415 - see above
+        from cfgdsl.engine.observe import observe_host  # noqa: PLC0415 - see above
 
+        links = Links(across=across, prepare=self._contents.resolve)
         try:
-            evaluated = evaluation.evaluate(host)  # may ask for facts, and so meet the host first
-            wishes = Wishes(project=self.name, tags=frozenset(tags), allow_drops=allow_drops)
-            observed = observe_host(host, self._sessions.get(host), evaluated, wishes)
+            evaluated = across.waiting.get(host.name)
+            if evaluated is None:
+                evaluated = evaluation.evaluate(host)  # may ask for facts, and meet the host first
+                if across.defer(host.name, evaluated):
+                    return None
+            observed = observe_host(host, self._sessions.get(host), evaluated, wishes, links)
             self._observed[host.name] = observed
+            across.note(host.name, observed.planned)
             plan = observed.planned.plan
         except NoPythonError as error:
             self._sessions.drop(host.name)
@@ -248,11 +307,12 @@ class Project:
             raise
         except Exception as error:  # noqa: BLE001 - a type's mistake on one host stops no other
             raise ConfigurationError(user_error(error, f"planning {host.name}")) from None
-        self._emit(HostPlanned(host=host.name, plan=plan))
+        if host.name not in across.waiting:
+            self._emit(HostPlanned(host=host.name, plan=plan))
         self._let_go(host.name, len(self.hosts))
         return plan
 
-    def _apply_host(self, host: Host[Any], plan: HostPlan, run_id: str) -> bool:
+    def _apply_host(self, host: Host[Any], plan: HostPlan, run_id: str, links: "RunLinks") -> bool:
         if plan.problems:
             self._emit(HostFailed(host=host.name, problems=plan.problems))
             return False
@@ -261,8 +321,9 @@ class Project:
                 from cfgdsl.engine.bootstrap import run_bootstrap  # noqa: PLC0415 - see above
 
                 return run_bootstrap(host, plan, self._sessions.options, self._emit)
-            nothing = not plan.steps and plan.is_noted
-            return nothing or self._execution(plan, run_id).execute(self._sessions.get(host))
+            if not plan.steps and plan.is_noted:
+                return True
+            return self._execution(plan, run_id, links).execute(self._sessions.get(host))
         except BaseException as error:
             self._sessions.drop(host.name)  # left in the middle, it can be asked nothing else
             if not isinstance(error, Exception):
@@ -274,7 +335,20 @@ class Project:
         finally:
             self._let_go(host.name, len(self.hosts))
 
-    def _execution(self, plan: HostPlan, run_id: str) -> "HostExecution":
+    def _run_links(self, plan: Plan) -> "RunLinks":
+        from cfgdsl.engine.run_links import run_links  # noqa: PLC0415 - see above
+
+        waiting = (
+            resource
+            for host in plan.hosts
+            if host.host in self._observed
+            for resource in self._observed[host.host].planned.resources.values()
+        )
+        across = self._across or self._new_across(())
+        across.refuse_outdated(plan.hosts)
+        return run_links(plan, waiting, across.foreign, self._contents, self._vault)
+
+    def _execution(self, plan: HostPlan, run_id: str, links: "RunLinks") -> "HostExecution":
         from cfgdsl.engine.execute import HostExecution  # noqa: PLC0415 - see above
 
         observed = self._observed[plan.host]
@@ -287,6 +361,8 @@ class Project:
             vault=self._vault,
             request=observed.request,
             emit=self._emit,
+            values=links.values,
+            gates=links.gates,
         )
 
     def _let_go(self, name: str, hosts: int) -> None:

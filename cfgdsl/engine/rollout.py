@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import Any
 
 import attrs
 
@@ -61,19 +62,22 @@ def for_each_host(
     first: int | None = None,
     budget: Budget | None = None,
     stopping: threading.Event,
+    left_out: Callable[[str], object] = lambda _: None,
 ) -> Halt | None:
     """Call `work` for each host, at most `parallel` at once; it says whether the host is well.
 
-    With `first`, that many must all end well before the rest begins. Hosts that have started are
-    never stopped because of others.
+    Hosts are started in the order of `names`. With `first`, that many must all end well before the
+    rest begins. Hosts that have started are never stopped because of others; `left_out` is called
+    for each that will not be started, as soon as that is certain.
     """
     pilots = list(names[:first]) if first else []
-    if pilots:
-        failed = _wave(pilots, work, parallel, None, stopping, total=len(pilots)).failed
-        if failed:
-            return Halt(f"{failed} of the first {len(pilots)} failed", tuple(names[len(pilots) :]))
     rest = list(names[len(pilots) :])
-    result = _wave(rest, work, parallel, budget, stopping, total=len(names))
+    around: dict[str, Any] = {"parallel": parallel, "stopping": stopping, "left_out": left_out}
+    if pilots:
+        failed = _wave(pilots, work, budget=None, total=len(pilots), **around).failed
+        if failed:
+            return Halt(f"{failed} of the first {len(pilots)} failed", tuple(rest))
+    result = _wave(rest, work, budget=budget, total=len(names), **around)
     if not result.left:
         return None
     reason = (
@@ -93,15 +97,17 @@ class _Result:
 def _wave(
     names: list[str],
     work: Callable[[str], bool],
+    *,
     parallel: int,
     budget: Budget | None,
     stopping: threading.Event,
-    *,
+    left_out: Callable[[str], object],
     total: int,
 ) -> _Result:
     """Run a wave; hosts that were not started are left over."""
     waiting = names[::-1]
     failed = 0
+    left: list[str] = []
     if not names:
         return _Result(0, [])
     with ThreadPoolExecutor(min(parallel, len(names)), thread_name_prefix="cfgdsl") as pool:
@@ -110,10 +116,14 @@ def _wave(
             halted = stopping.is_set() or (
                 budget is not None and budget.exceeded(failed=failed, total=total)
             )
-            while waiting and not halted and len(running) < parallel:
+            if halted:
+                left, waiting = waiting[::-1], []
+                for name in left:  # whoever runs may wait for these
+                    left_out(name)
+            while waiting and len(running) < parallel:
                 running.add(pool.submit(work, waiting.pop()))
             if not running:
                 break
             done, running = wait(running, return_when=FIRST_COMPLETED)
             failed += sum(not future.result() for future in done)
-    return _Result(failed, waiting[::-1])
+    return _Result(failed, left)

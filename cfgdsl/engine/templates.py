@@ -9,7 +9,7 @@ from typing import Any
 import jinja2
 import jinja2.sandbox
 
-from cfgdsl.core.errors import ConfigurationError, Diagnostic
+from cfgdsl.core.errors import ConfigurationError, Diagnostic, UnknownValueError
 from cfgdsl.core.origin import Origin
 from cfgdsl.engine.stamp import stamp_of
 
@@ -43,6 +43,10 @@ class Templates:
         except jinja2.UndefinedError as error:
             summary = f"template {self._place(error, path)}: {error.message}"
             detail = f"It was given: {', '.join(sorted(variables)) or 'no variables'}."
+        except UnknownValueError as error:  # in an attribute of what it was given
+            (used,) = error.diagnostics
+            summary = f"template {self._place(error, path)}: {used.summary}"
+            detail = f"{used.detail} Give template() the output itself."
         except Exception as error:  # noqa: BLE001 - whatever the user's expressions raise
             summary = f"template {self._place(error, path)}: {type(error).__name__}: {error}"
         raise ConfigurationError(Diagnostic(summary=summary, detail=detail, origins=(origin,)))

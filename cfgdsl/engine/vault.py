@@ -62,6 +62,10 @@ class Vault:
                 text = text.replace(needle, label)
         return redact(text)
 
+    def holds_secret(self, text: str) -> bool:
+        """Whether the value of a secret that was used is in `text`."""
+        return any(needle in text for needle in self._needles)
+
     def scrub_json(self, data: Any) -> Any:
         """JSON with all its texts scrubbed."""
         if isinstance(data, str):

@@ -12,26 +12,24 @@ from cfgdsl.core.dropped import Drops
 from cfgdsl.core.errors import Diagnostic
 from cfgdsl.core.ops import Run as RunOp
 from cfgdsl.core.plan import HostPlan, Step
-from cfgdsl.core.planner import Request, plan_host, questions
-from cfgdsl.core.probes import Answer
+from cfgdsl.core.planner import Request, questions
 from cfgdsl.core.record import HostRecord
+from cfgdsl.engine.asking import plan_asking
 from cfgdsl.engine.events import StepDone
+from cfgdsl.targets.session import Session
 
 
 def last_look(
-    answers: Sequence[Answer],
-    request: Request,
-    plan: HostPlan,
-    outcomes: Sequence[StepDone],
+    session: Session, request: Request, plan: HostPlan, outcomes: Sequence[StepDone]
 ) -> tuple[Diagnostic, ...]:
     """What is not as declared, although the run did not fail at it.
 
-    `answers` are those to the questions about what is declared, asked after the run.
+    The host has answered the questions about what is declared once more, after the run.
     """
     declared = [r for r in request.graph.resources if r.identity not in request.drops.actions]
     now = attrs.evolve(request, record=HostRecord(), owns=False, drops=Drops())
-    again = plan_host(now, dict(zip(questions(declared), answers, strict=True))).plan
-    return deviations(plan, outcomes, again)
+    answers = dict(zip(questions(declared), session.looked or (), strict=True))
+    return deviations(plan, outcomes, plan_asking(session, now, answers).plan)
 
 
 def deviations(

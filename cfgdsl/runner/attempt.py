@@ -94,7 +94,9 @@ class Attempt:
         for op in ops:
             if self.halted:
                 raise OpError("stopped before its next op")
-            yield from perform(op, shop)
+            captured = yield from perform(op, shop)
+            if captured is not None:
+                self.steps[0].captured[op["capture"]] = captured
 
     def _continue(self, step: Callable[[], Command | None]) -> None:
         try:
@@ -126,6 +128,9 @@ class Attempt:
 def _ops(steps: Sequence[Step]) -> Sequence[Op]:
     """The ops of one step; those of several, alike but for their items, as one."""
     ops = steps[0].ops or []
+    if len(steps) == 1 and steps[0].report:
+        return ops
+    ops = [{name: value for name, value in op.items() if name != "capture"} for op in ops]
     if len(steps) == 1:
         return ops
     items = [item for step in steps for op in step.ops or [] for item in op["items"]]

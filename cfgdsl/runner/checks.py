@@ -176,11 +176,23 @@ def _is_contents(value: object) -> bool:
     )
 
 
+def _are_contents(value: object) -> bool:
+    """Texts of files, which may hold anything that UTF-8 can."""
+    if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
+        return False
+    try:
+        "".join(value).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 # What a field may hold, wherever it occurs. A field's name means the same thing everywhere.
 _FIELDS = {
     "absent": _is_text, "adopt": _is_notes, "after": _is_texts, "always": _is_flag,
     "applied": _is_text, "argv": _is_argv, "barrier": _is_flag, "before": _is_text,
-    "by": _is_names, "causes": _is_texts, "contents": _is_contents, "cwd": _is_path,
+    "by": _is_names, "capture": _is_text, "causes": _is_texts, "contents": _is_contents,
+    "cwd": _is_path,
     "database": ("user", "group").__contains__,
     "debt": _is_flag, "declared": _is_declared, "detail": lambda value: isinstance(value, dict),
     "done": OUTCOMES.__contains__, "drop": _is("drop", DROP), "dropping": _is_text,
@@ -192,10 +204,12 @@ _FIELDS = {
     "path": _is_path, "probes": _is_probes, "project": _is_text, "protect": _is_flag,
     "reads": _is_texts, "reads_under": _is_texts, "record": _is("record", RECORD),
     "recursive": _is_flag, "refresh": _is_flag, "release": _is_flag, "rename": _is_names,
-    "retries": _is_count, "run": _is_text, "secret": _is_flag, "separator": _is_text,
-    "sha256": _is_sha256, "since": _is_text, "size": _is_count, "split": _is_text,
-    "stdin": lambda value: isinstance(value, str), "steps": _is_steps, "texts": _is_texts,
+    "report": _is_flag, "retries": _is_count, "run": _is_text, "secret": _is_flag,
+    "separator": _is_text, "sha256": _is_sha256, "since": _is_text, "size": _is_count,
+    "split": _is_text,
+    "stdin": lambda value: isinstance(value, str), "steps": _is_steps, "texts": _are_contents,
     "timeout": _is_seconds, "to": _is_text, "unless": _is_text, "up_to": _is_count,
-    "user": _is_text, "validate": _is_argv, "values": _is_object, "want": _is_text,
-    "was": _is_object, "when": _is_probe, "writes": _is_texts,
+    "user": _is_text, "validate": _is_argv,
+    "values": _is_object, "want": _is_text, "was": _is_object, "when": _is_probe,
+    "writes": _is_texts,
 }  # fmt: skip

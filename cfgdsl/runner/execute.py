@@ -13,6 +13,7 @@ from .checks import check
 from .lean import signal
 from .observe import Observations
 from .pool import Pool
+from .schedule import WELL
 from .wire import JSON_FRAME, MESSAGES, WireError, decode, digest
 
 TYPE_CHECKING = False
@@ -157,10 +158,13 @@ class Execution:
         if decision.get("done"):
             step.note(decision)
             self._finish(step, decision["done"], decision.get("detail"))
-        elif decision.get("ops") is None:
+        elif decision.get("ops") is None and decision.get("probes") is None:
             raise WireError("step %r: neither ops nor an outcome" % step_id)
         elif self._mood != GO_ON:
             self._finish(step, "unproven", {"error": "stopped before its next ops"})
+        elif decision.get("probes") is not None:
+            step.observe(decision["probes"])
+            self._schedule.again(step)
         else:
             for text in decision.get("texts") or []:
                 self._contents.keep(text)
@@ -197,7 +201,7 @@ class Execution:
 
     def _decide(self, step: Step, answers: list[Any]) -> bool:
         """Whether the ops of a step are to run, given how things are now."""
-        found = step.found = digest(answers)
+        found = self._note_found(step, answers)
         if step.first_found is None:
             step.first_found = found
         as_wanted = found == step.want and not step.always and not step.refresh
@@ -214,6 +218,13 @@ class Execution:
         else:
             return True
         return False
+
+    @staticmethod
+    def _note_found(step: Step, answers: list[Any]) -> str:
+        found = step.found = digest(answers)
+        if step.report:
+            step.answers = answers
+        return found
 
     def _act(self, groups: Sequence[list[Step]]) -> None:
         """Start the ops of groups of steps, once it is on the disk that this is about to happen."""
@@ -275,7 +286,7 @@ class Execution:
 
     def _judge(self, step: Step, answers: list[Any]) -> None:
         """The ops have run: is it as wanted?"""
-        step.found = digest(answers)
+        self._note_found(step, answers)
         if step.refresh:
             proven = step.found != step.first_found
             self._finish(
@@ -302,10 +313,11 @@ class Execution:
         self._let_go(step)
         for ended in self._schedule.finish(step, outcome):
             about = detail if ended is step else {"because": ended.because} if ended.because else {}
-            seconds = time.monotonic() - ended.started if ended.started else 0.0
-            self._tell(
-                "done", ended, outcome=ended.outcome, seconds=round(seconds, 3), detail=about or {}
-            )
+            seconds = round(time.monotonic() - ended.started, 3) if ended.started else 0.0
+            told: dict[str, Any] = {"outcome": ended.outcome, "seconds": seconds}
+            if ended.report and ended.outcome in WELL:
+                told.update(answers=ended.answers, captured=ended.captured)
+            self._tell("done", ended, detail=about or {}, **told)
             self._keeper.ended(ended, ended.outcome or "")
 
     def _tell(self, event: str, step: Step, **fields: Any) -> None:

@@ -127,6 +127,8 @@ class Keeper:
             fields["at"] = [self._boot, time.monotonic()]
         if step.release:
             fields["release"] = True
+        if outcome == "changed" and step.captured:
+            fields["outputs"] = step.captured
         if outcome == "unneeded" and step.own is not None and not step.release:
             self._adopt({step.name: {"own": step.own, "applied": step.applied}})
         self._note("done", **fields)

@@ -106,9 +106,7 @@ class Runner:
         elif message["do"] == "history":
             told = history(self._root, message.get("project"), message.get("run"))
             self._channel.send({"is": "history", **told})
-        elif message["do"] == "resolve":
-            raise wire.WireError("nothing is being executed")
-        # `stop`: everything has ended already
+        # `stop`, `resolve`: everything has ended already
 
     def _answers(self, message: dict[str, Any]) -> dict[str, Any]:
         probes, record = message["probes"], message.get("record")

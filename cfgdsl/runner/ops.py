@@ -14,6 +14,7 @@ import stat
 from .paths import Place, explain
 from .process import Command
 from .trees import remove_tree
+from .wire import MAX_CAPTURED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from .pool import Running
 
     Op = dict[str, Any]
-    Work = Generator[Command | None, Running | None, None]
+    Work = Generator[Command | None, Running | None, Any]  # returns text to keep, or None
 
 TEMP = ".cfgdsl-%s.tmp"
 """How temp files are called, so that whoever finds one knows whose it is."""
@@ -79,9 +80,9 @@ class Workshop:
 
 
 def perform(op: Op, shop: Workshop) -> Work:
-    """Do one op."""
+    """Do one op; returns what a command printed, where that is to be kept."""
     try:
-        yield from _DO[op["kind"]](op, shop)
+        return (yield from _DO[op["kind"]](op, shop))
     except OSError as error:
         raise OpError(explain(error, op.get("path", "/"))) from None
     except (LookupError, OverflowError) as error:  # no such user or group; no such number
@@ -221,30 +222,41 @@ def _run(op: Op, shop: Workshop) -> Work:
         stdin=op.get("stdin"),
         timeout=op.get("timeout"),
     )
+    capture = op.get("capture") is not None
     try:
-        yield from _command(command, op.get("ok") or [0], shop)
+        return (yield from _command(command, op.get("ok") or [0], shop, capture))
     finally:
         shop.accounts.forget()
 
 
-def _command(command: Command, ok: list[int], shop: Workshop) -> Work:
-    """Run a command; OpError with all that one needs to know when it does not end well."""
+def _command(command: Command, ok: list[int], shop: Workshop, capture: bool = False) -> Work:
+    """Run a command; OpError with all that one needs to know when it does not end well. With
+    `capture`, returns what it printed."""
     if not shop.root.whole:
         raise OpError("needs a whole system: this target is the directory %s" % shop.root.path)
-    command.limit, command.tail = _TAIL, True
+    command.limit, command.tail = (MAX_CAPTURED, False) if capture else (_TAIL, True)
     ran = yield command
     if ran is None:
         raise OpError("not run", argv=command.argv)
     if ran.error is None and ran.exit in ok:
-        return
+        return _captured(ran, command) if capture else None
     how = "killed by signal %d" if ran.exit is not None and ran.exit < 0 else "exit status %d"
     raise OpError(
         ran.error or how % abs(ran.exit or 0),
         argv=command.argv,
         exit=ran.exit,
-        stdout=ran.stdout.text(),
-        stderr=ran.stderr.text(),
+        stdout=ran.stdout.text()[-_TAIL:],
+        stderr=ran.stderr.text()[-_TAIL:],
     )
+
+
+def _captured(ran: Running, command: Command) -> str:
+    """What a command printed, as the shell's ``$(...)`` has it: without newlines at the end."""
+    text = ran.stdout.exact()
+    if text is None:
+        how = "more than %d bytes" % MAX_CAPTURED if ran.stdout.cut else "no UTF-8 text"
+        raise OpError("what it printed is %s: no output can be made of it" % how, argv=command.argv)
+    return text.rstrip("\n")
 
 
 _DO: dict[str, Callable[[Op, Workshop], Work]] = {

@@ -46,6 +46,13 @@ class Output:
         """Some of it is missing."""
         return self._size > self._limit
 
+    def exact(self) -> str | None:
+        """As text; None when something is missing or it is not UTF-8."""
+        try:
+            return None if self.cut else self._kept.decode()
+        except UnicodeDecodeError:
+            return None
+
     def text(self) -> str:
         """As text; bytes that are not UTF-8 become U+FFFD."""
         return self._kept.decode("utf-8", "replace")

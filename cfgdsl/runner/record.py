@@ -4,7 +4,8 @@ owned
     What each resource of the project made or took over, by identity: ``created`` (it was not there
     before) or adopted, how it was before (``original``), what takes it away again (``drop``), and a
     keyed digest of what was applied last. It is owned from the intent on: whatever a crash leaves
-    half done has an owner.
+    half done has an owner. ``outputs``: what its commands printed when they ran last, where that
+    was used.
 debts
     Refreshes that are owed, by step name: since which run, because of what, and when the last cause
     took effect. A debt is noted before the change that causes it, and falls away when it is paid.
@@ -111,6 +112,8 @@ class Record:
             owned["applied"] = step.get("applied")
             if owned.get("gone") and owned["created"]:
                 del self.owned[name]
+        if changed and owned is not None and "outputs" in entry:
+            owned["outputs"] = entry["outputs"]
         if changed or entry["outcome"] == "unneeded":
             self.debts.pop(name, None)
             if entry.get("release"):

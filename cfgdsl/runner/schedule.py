@@ -22,7 +22,7 @@ class Step:
         self.index = index
         self.id: str = spec["id"]
         self.name: str = spec["name"]
-        self.probes: list[dict[str, Any]] = spec["probes"]
+        self.observe(spec["probes"])
         self.ops: list[dict[str, Any]] | None = spec.get("ops")
         self.after: list[str] = spec.get("after") or []
         self.causes = frozenset(spec.get("causes") or ())
@@ -40,6 +40,10 @@ class Step:
         self.was: dict[str, Any] | None = spec.get("was")
         self.applied: str | None = spec.get("applied")
         self.barrier = bool(spec.get("barrier"))
+        self.report = bool(spec.get("report"))
+        self.answers: list[Any] | None = None
+        """The last ones, of a step to report."""
+        self.captured: dict[str, str] = {}
         self.outcome: str | None = None
         self.because: str | None = None
         """The failed step that this one would have needed."""
@@ -51,17 +55,27 @@ class Step:
         self.started = 0.0
         self.alone = False
         """Not to be done together with others: that has failed."""
-        self.slow = any(_runs_command(probe) for probe in self.probes)
         self.waits = 0
         self.due = not self.causes
 
     @property
     def alike(self) -> str | None:
         """Steps with the same text here can be done by one command; None: by its own only."""
-        if self.alone or self.ops is None or len(self.ops) != 1 or not self.ops[0].get("items"):
+        if (
+            self.alone
+            or self.report
+            or self.ops is None
+            or len(self.ops) != 1
+            or not self.ops[0].get("items")
+        ):
             return None
         op = {name: value for name, value in self.ops[0].items() if name != "items"}
         return canonical([op, self.locks, self.timeout, self.retries])
+
+    def observe(self, probes: list[dict[str, Any]]) -> None:
+        """What is to be asked about it from now on."""
+        self.probes = probes
+        self.slow = any(_runs_command(probe) for probe in probes)
 
     def decide(self, decision: dict[str, Any]) -> None:
         """The controller has decided, on the ground of what was found last."""

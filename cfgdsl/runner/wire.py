@@ -54,6 +54,9 @@ PROTOCOL = 1
 MAX_MESSAGE = 64 * 1024 * 1024
 """The longest JSON message either side accepts, in bytes."""
 
+MAX_CAPTURED = 64 * 1024
+"""How many bytes of a command's output can be kept whole, for others to use."""
+
 CHUNK = 128 * 1024
 """How many bytes of a content travel in one frame."""
 
@@ -126,7 +129,9 @@ OPS = {
     "remove": ("path", "recursive?", "secret?"),
     # Run argv + items. Ops alike but for `items` that are ready together run as one command.
     # `ok`: exit codes of success (default [0]). `stdin`: text. `user`: drop privilege first.
-    "run": ("argv", "items?", "cwd?", "env?", "user?", "stdin?", "timeout?", "ok?"),
+    # `capture`: in a step to report, what it prints is kept whole, under this name, without the
+    # newlines at its end; it fails when that is no UTF-8 text or more than `MAX_CAPTURED` bytes.
+    "run": ("argv", "items?", "cwd?", "env?", "user?", "stdin?", "timeout?", "ok?", "capture?"),
 }
 
 # A step as the runner sees it. `after`: ids of steps that must have ended well. `locks`: names;
@@ -139,6 +144,7 @@ OPS = {
 # change); when none did, it is `unneeded` without a probe. Causes are waited for like `after`.
 # `barrier`: stands for its causes where many steps wait for them. It asks nothing, does nothing and
 # is never told of: it ends with the last of them, `changed` if one of them is.
+# `report`: when it ends well, its `done` says the last answers, and what its ops captured.
 # For the record: `own` says what the resource behind the step is (kept as it is; only its `gone`,
 # declared absent, and `drop`, how to take it away, mean something here), `was` how it was before
 # the ops (None: not there), `applied` is a digest of what is applied. `release`: it is owned no
@@ -150,7 +156,7 @@ STEP = (
     "id", "name", "probes", "ops?",
     "after?", "causes?", "locks?", "before?", "want?", "retries?", "timeout?", "refresh?",
     "always?", "own?", "was?", "applied?", "release?", "debt?", "since?",
-    "barrier?",
+    "barrier?", "report?",
 )  # fmt: skip
 
 # Events: {"is": "event", "event": KIND, "step": ID, ...}
@@ -158,7 +164,7 @@ EVENTS = (
     "started",  # the first op is about to run
     "observed",  # answers: of an open step (phase "before"), or of one to judge (phase "after")
     "output",  # stream, text: a piece of a command's output, bounded
-    "done",  # outcome (one of OUTCOMES), seconds, detail
+    "done",  # outcome (one of OUTCOMES), seconds, detail; of a step to report: answers, captured
 )
 
 OUTCOMES = (
@@ -193,9 +199,12 @@ MESSAGES = {
 }
 
 
-# The controller's decision on one step, in `resolve`: what to do, or how it ended. `texts`: the
-# contents of `put` ops that were not announced, as text (in UTF-8 on the host).
-DECISION = ("ops?", "want?", "done?", "detail?", "texts?", "own?", "was?", "applied?")
+# The controller's decision on one step, in `resolve`: what to do, how it ended, or, now that the
+# controller knows more about it, what to observe instead (`probes`; then it is `observed` again).
+# `texts`: contents that its ops may put, besides those that were sent.
+DECISION = (
+    "ops?", "want?", "done?", "detail?", "own?", "was?", "applied?", "probes?", "texts?",
+)  # fmt: skip
 
 # What of a record is asked for with probes, and what is noted in it without a step.
 RECORD = ("project?", "declared", "rename?")

@@ -156,14 +156,21 @@ def check_event(
         if not isinstance(message.get(name), wanted):
             msg = f"an event {kind!r} without {name}"
             raise NonsenseError(msg)
-    if kind == "observed":
+    if kind == "observed" or (kind == "done" and message.get("answers") is not None):
         _fitting(message["answers"], steps[step])
+    captured = message.get("captured")
+    if captured is not None and not _is_mapping_of_texts(captured):
+        raise NonsenseError("a captured output that is no text")
     optional: dict[str, type | tuple[type, ...]] = {"detail": dict, "seconds": (int, float)}
     for name, wanted in optional.items():
         value = message.get(name)
         if value is not None and not isinstance(value, wanted):
             msg = f"an event with {name} of a wrong type"
             raise NonsenseError(msg)
+
+
+def _is_mapping_of_texts(value: Any) -> bool:
+    return isinstance(value, dict) and all(isinstance(text, str) for text in value.values())
 
 
 def _expect(message: Mapping[str, Any], kind: str) -> None:

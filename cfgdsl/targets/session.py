@@ -50,6 +50,7 @@ class Session:
         self._asked: list[Mapping[str, Any]] = []
         self.looked: list[Any] | None = None
         """The answers to what `observe` asked last, when an `execute` had changed something."""
+        self._running: dict[str, Sequence[Mapping[str, Any]]] = {}
         self.traffic = traffic
         self.notices = tuple(notices)
         greeting = self._receive(self._timeouts.start, inbound.SMALL)
@@ -147,10 +148,14 @@ class Session:
                 raise ValueError(msg)
             self._send_content(sha256, size, stream(sha256))
         told = (step for step in steps if not step.get("barrier"))
-        return self._events({str(step["id"]): step.get("probes") or () for step in told})
+        self._running = {str(step["id"]): step.get("probes") or () for step in told}
+        return self._events(self._running)
 
     def resolve(self, decisions: Mapping[str, Mapping[str, Any]]) -> None:
-        """Decide on steps that were reported as `observed`."""
+        """Decide on steps that were reported as `observed`. From any thread."""
+        for step, decision in decisions.items():
+            if step in self._running and decision.get("probes") is not None:
+                self._running[step] = decision["probes"]
         self._send({"do": "resolve", "steps": dict(decisions)})
 
     def stop(self) -> None:

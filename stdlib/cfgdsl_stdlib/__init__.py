@@ -4,6 +4,7 @@ Every type is importable from here, and loaded when it is first used.
 """
 
 import importlib
+import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from cfgdsl_stdlib.line import Line
     from cfgdsl_stdlib.package import Package
     from cfgdsl_stdlib.service import Service
+    from cfgdsl_stdlib.ssh_key import SshKey
     from cfgdsl_stdlib.symlink import Symlink
     from cfgdsl_stdlib.user import User
 
@@ -27,6 +29,7 @@ __all__ = [
     "Line",
     "Package",
     "Service",
+    "SshKey",
     "Symlink",
     "User",
 ]
@@ -35,7 +38,8 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'cfgdsl_stdlib' has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"cfgdsl_stdlib.{name.lower()}"), name)
+    module = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+    value = getattr(importlib.import_module(f"cfgdsl_stdlib.{module}"), name)
     globals()[name] = value
     return value
 

@@ -16,8 +16,17 @@ def no_secret(field: str, *texts: str | None) -> None:
 
     >>> no_secret("comment", "plain")
     """
-    if any(text and mark in text for text in texts for mark in _SECRET_MARKS):
+    if any(map(holds_secret, texts)):
         raise ValueError(f"{field} must not contain a secret: others on the host can see it")
+
+
+def holds_secret(text: str | None) -> bool:
+    """Whether there is a reference to a secret in a text.
+
+    >>> holds_secret("plain")
+    False
+    """
+    return text is not None and any(mark in text for mark in _SECRET_MARKS)
 
 
 def account_text(field: str, text: str | None) -> None:

@@ -14,6 +14,7 @@ from cfgdsl import (
     ImpossibleError,
     Name,
     Op,
+    Output,
     Probe,
     Resource,
     Secret,
@@ -98,6 +99,16 @@ class Command(Resource):
         return {"argv": argv, "on_change": _checks.as_references(self.on_change)}
 
     @property
+    def stdout(self) -> Output[str]:
+        """What it prints when it runs, as text of up to 64 KiB, without the newlines at its end.
+
+        The host's record keeps it until it runs again. It is shown: it must be no secret.
+        """
+        if _checks.holds_secret(self.input):
+            raise ValueError(f"{self.identity} is given a secret, and what it prints is shown")
+        return Output(self, "stdout")
+
+    @property
     def _argv(self) -> tuple[str, ...]:
         return self.argv or ()
 
@@ -172,6 +183,7 @@ class Command(Resource):
                 ok=self.ok,
                 effects=tuple((probe, told) for probe in (*guard, *touched)),
                 brings=True,
+                capture="stdout",
             ),
         )
 

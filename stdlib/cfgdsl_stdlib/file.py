@@ -1,6 +1,7 @@
 """Regular files: their content, and who may read and write them."""
 
 import posixpath
+from collections.abc import Mapping
 from typing import Any, Self
 
 from cfgdsl import (
@@ -16,6 +17,7 @@ from cfgdsl import (
     LocalFile,
     Mode,
     Op,
+    Output,
     Owner,
     Probe,
     Resource,
@@ -92,6 +94,18 @@ class File(Resource):
     @property
     def _holds_secret(self) -> bool:
         return isinstance(self.content, Content) and self.content.secret
+
+    @property
+    def sha256(self) -> Output[str]:
+        """The digest of its content, as hexadecimal digits."""
+        if self.content is None:
+            raise ValueError(f"{self.identity} has no content of its own to take a digest of")
+        return Output(self, "sha256")
+
+    def outputs(self, answers: Answers) -> Mapping[str, Any]:
+        """The digest, where a content is declared that is no secret."""
+        read = None if self.content is None or self._holds_secret else answers[self._read]
+        return {} if read is None else {"sha256": read["sha256"]}
 
     @property
     def _stat(self) -> probes.Stat:

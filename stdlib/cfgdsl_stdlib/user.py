@@ -9,6 +9,7 @@ from cfgdsl import (
     Change,
     Field,
     Footprint,
+    ListOf,
     Name,
     Op,
     Probe,
@@ -40,7 +41,7 @@ class User(Resource):
     """Its number; default: kept, the next free one when new."""
     group: Field[Name | None] = field(default=None, kw_only=True)
     """Its primary group; default: kept, when new one of the same name, made if it is not there."""
-    groups: Field[tuple[Name, ...] | None, list[str] | tuple[str, ...] | set[str] | None] = field(
+    groups: Field[tuple[Name, ...] | None, ListOf[str] | set[str] | None] = field(
         default=None, kw_only=True
     )
     """Its other groups, exactly these; with `append` at least these. Default: not managed."""

@@ -1,5 +1,6 @@
 """Resource types for tests of the core: each the smallest of its kind."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 from cfgdsl import (
@@ -15,6 +16,7 @@ from cfgdsl import (
     Mode,
     Name,
     Op,
+    Output,
     Probe,
     Resource,
     Task,
@@ -286,3 +288,33 @@ class TinyCommand(Resource):
         if not self.on_change:
             return ()
         return (Task(name="run", ops=self.ops(change), causes=self.on_change),)
+
+
+@resource("tiny-key")
+class TinyKey(Resource):
+    """A file that a command makes, with a text that only the run brings."""
+
+    path: Field[AbsPath] = key(kw_only=False)
+    absent: Field[bool] = field(default=False, kw_only=True)
+
+    @property
+    def text(self) -> Output[str]:
+        return Output(self, "text")
+
+    def footprint(self) -> Footprint:
+        return Footprint(writes=[keys.path(self.path)], reads=keys.parents(self.path))
+
+    def probes(self) -> tuple[Probe, ...]:
+        return (probes.Read(self.path),)
+
+    def observe(self, answers: Answers) -> Self | None:
+        return None if answers[probes.Read(self.path)] is None else self.observed(absent=False)
+
+    def outputs(self, answers: Answers) -> Mapping[str, Any]:
+        read = answers[probes.Read(self.path)]
+        return {} if read is None else {"text": read["text"]}
+
+    def ops(self, change: Change[Self]) -> tuple[Op, ...]:
+        told = probes.Unknown("the command makes it")
+        effects = ((probes.Read(self.path), None if self.absent else told),)
+        return (ops.Run(("keygen", self.path), effects=effects),)

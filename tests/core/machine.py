@@ -218,9 +218,13 @@ class Machine:
 
     def plan(self, *resources: Resource, **request: Any) -> Planned:
         """The plan from how it is now."""
-        graph = build(resources, request.get("components", {}))
+        graph = build(resources, request.get("components", {}), host="h")
         answers = {probe: self.answer(probe) for probe in questions(graph.resources)}
-        return plan_host(Request(host="h", graph=graph, **request), answers)
+        planned = plan_host(Request(host="h", graph=graph, **request), answers)
+        while planned.unasked:
+            answers.update({probe: self.answer(probe) for probe in planned.unasked})
+            planned = plan_host(Request(host="h", graph=graph, **request), answers)
+        return planned
 
     def apply(self, planned: Planned) -> dict[str, str]:
         """Execute a plan as the runner does; the outcome of each step.

@@ -140,7 +140,7 @@ def test_an_output_passes_into_any_field_but_a_key_and_is_no_value_yet() -> None
             use(output)
         assert "tiny-user:u.home is known only after apply" in str(caught.value)
         assert str(caught.value).count(__file__) == 2  # where it was made, where it was used
-    assert output.map(str.upper).map(len).resolve("abc") == 3
+    assert output.map(str.upper).map(len).resolve(lambda source, name: "abc") == 3
 
 
 def test_a_field_without_field_or_annotation_is_an_error_of_the_class() -> None:

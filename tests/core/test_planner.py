@@ -9,7 +9,7 @@ from cfgdsl.core.decide import decide_open
 from cfgdsl.core.planner import questions
 from cfgdsl.core.predict import Identity
 
-from .kinds import TinyCommand, TinyDir, TinyFile, TinyPackage, TinyService, TinyUser
+from .kinds import TinyCommand, TinyDir, TinyFile, TinyKey, TinyPackage, TinyService, TinyUser
 from .machine import FOLDER, Machine, names
 
 EMPTY = {**FOLDER, "kind": "file", "mode": 0o644, "data": b""}
@@ -167,16 +167,6 @@ def test_what_was_not_selected_stays_and_others_are_planned_without_it() -> None
     assert plan.unchanged == 0
 
 
-def test_a_value_known_after_apply_leaves_the_step_open_and_possible() -> None:
-    user = TinyUser("u")
-    machine = Machine(paths={"/f": dict(EMPTY)}, users={"u": "/bin/sh"})
-    step = only(machine.plan(user, TinyFile("/f", mode=Output(user, "mode"))).plan.steps)
-    assert (step.is_open, step.possible) == (True, True)
-    bare = Machine(users={"u": "/bin/sh"})
-    absent = only(bare.plan(user, TinyFile("/f", mode=Output(user, "mode"))).plan.steps)
-    assert (absent.is_open, absent.possible, absent.action) == (True, False, "create")
-
-
 def test_an_unanswered_question_is_a_problem_of_its_resource() -> None:
     class Deaf(Machine):
         def answer(self, probe: object) -> object:
@@ -201,13 +191,13 @@ def test_the_reason_of_a_command_is_true() -> None:
 
 
 def test_a_field_that_is_not_known_yet_is_not_said_to_differ() -> None:
-    user = TinyUser("u")
-    machine = Machine(paths={"/f": dict(EMPTY)}, users={"u": "/bin/sh"})
-    known_later: Output[int] = Output(user, "mode")
-    step = only(machine.plan(user, TinyFile("/f", mode=known_later)).plan.steps)
-    assert step.reason == "mode is known after apply"
-    both = only(machine.plan(user, TinyFile("/f", mode=known_later, content="x")).plan.steps)
-    assert both.reason == "content differs"
+    key = TinyKey("/k")
+    machine = Machine(paths={"/f": dict(EMPTY)})
+    mode: Output[int] = key.text.map(int)
+    plan = machine.plan(key, TinyFile("/f", mode=mode)).plan
+    assert plan["tiny-file:/f"].reason == "mode is known after apply"
+    both = machine.plan(key, TinyFile("/f", mode=mode, content="x")).plan
+    assert both["tiny-file:/f"].reason == "content differs"
 
 
 def test_what_a_type_has_to_say_of_a_change_is_in_the_plan_and_in_its_json() -> None:

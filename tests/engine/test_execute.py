@@ -6,13 +6,17 @@ from typing import Any, cast
 import attrs
 
 from cfgdsl import Content, Event, HostPlan, Step, probes
+from cfgdsl.core.exchange import Export
 from cfgdsl.core.graph import build
 from cfgdsl.core.origin import Origin
 from cfgdsl.core.planner import Request, plan_host, questions
 from cfgdsl.core.probes import Probe
 from cfgdsl.core.resource import Resource
+from cfgdsl.engine.contents import Contents
 from cfgdsl.engine.events import StepDone
 from cfgdsl.engine.execute import HostExecution
+from cfgdsl.engine.gates import Gates
+from cfgdsl.engine.values import Values
 from cfgdsl.engine.vault import Vault
 from cfgdsl.targets.session import Session
 from cfgdsl_stdlib import Command, Line
@@ -47,6 +51,8 @@ def execution(plan: HostPlan, resources: dict[int, Resource], seen: list[Event])
         vault=Vault(),
         request=Request(host="h", graph=build((), {})),
         emit=seen.append,
+        values=Values((), lambda *_: Export(), Contents(Vault()), Vault()),
+        gates=Gates((), lambda *_: Export()),
     )
 
 

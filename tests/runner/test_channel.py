@@ -85,7 +85,7 @@ def test_garbage_ends_the_runner_with_one_refusal_and_no_traceback(
         {"do": "dance"},
         {"do": "probe"},
         {"do": "probe", "probes": [{"kind": "stat", "path": "x"}]},
-        {"do": "resolve", "steps": {}},
+        {"do": "resolve", "steps": 3},
     ],
 )
 def test_a_message_that_makes_no_sense_is_refused_and_the_talk_goes_on(

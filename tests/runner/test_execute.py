@@ -540,3 +540,71 @@ def test_a_thousand_steps_without_a_change_take_no_second(start: Start, tree: Pa
     events = runner.execute(steps, [NEW])
     assert set(outcomes(events).values()) == {"unneeded"}
     assert time.monotonic() - begin < 2
+
+
+def done(events: list[Event], step_id: str) -> Event:
+    return next(e for e in events if e.get("event") == "done" and e["step"] == step_id)
+
+
+def test_a_step_to_report_says_its_answers_and_what_it_printed(
+    runner: RunnerProcess, tmp_path: Path
+) -> None:
+    echo = run("sh", "-c", f"echo one; echo two; echo; touch {tmp_path}/made", capture="stdout")
+    probe = {"kind": "stat", "path": f"{tmp_path}/made"}
+    told = step("told", [probe], [echo], report=True)
+    untold = step("untold", [probe], [run("true", capture="stdout")], after=["told"])
+    again = step("again", [probe], [echo], want=None, report=True, after=["told"])
+    events = runner.execute([told, untold, again], resolve=lambda _: {"done": "unneeded"})
+    assert done(events, "told")["captured"] == {"stdout": "one\ntwo"}
+    assert done(events, "told")["answers"][0]["kind"] == "file"
+    assert "captured" not in done(events, "untold")
+
+
+def test_a_step_that_was_unneeded_reports_too(rooted: RunnerProcess, tree: Path) -> None:
+    (tree / "f").write_bytes(NEW)
+    events = rooted.execute([content_step("1", "/f", NEW, report=True)], [NEW])
+    assert done(events, "1")["outcome"] == "unneeded"
+    assert done(events, "1")["answers"][0]["text"] == NEW.decode()
+
+
+@pytest.mark.parametrize(
+    ("command", "error"),
+    [
+        ("head -c 65537 /dev/zero | tr '\\0' x", "more than 65536 bytes"),
+        ("printf '\\377'", "no UTF-8 text"),
+    ],
+)
+def test_what_cannot_become_an_output_fails(
+    runner: RunnerProcess, command: str, error: str
+) -> None:
+    printing = run("sh", "-c", command, capture="stdout")
+    events = runner.execute([step("1", [], [printing], report=True)])
+    assert outcomes(events) == {"1": "failed"}
+    assert error in detail(events, "1")["error"]
+    assert outcomes(runner.execute([step("1", [], [printing])])) == {"1": "changed"}
+
+
+def test_a_decision_may_ask_for_more_and_bring_its_own_contents(
+    rooted: RunnerProcess, tree: Path
+) -> None:
+    asked: list[list[str]] = []
+
+    def resolve(event: Event) -> Json:
+        asked.append([str(answer) for answer in event["answers"]])
+        if len(asked) == 1:
+            (tree / "g").write_bytes(OLD)
+            return {"probes": [read("/f"), read("/g")]}
+        text = "brought along\0\n"
+        return {"ops": [put("/f", text.encode())], "texts": [text]}
+
+    events = rooted.execute([step("1", [read("/f")], None)], resolve=lambda e: (
+        {"done": "changed"} if e["phase"] == "after" else resolve(e)
+    ))  # fmt: skip
+    assert [len(answers) for answers in asked] == [1, 2]
+    assert outcomes(events) == {"1": "changed"}
+    assert (tree / "f").read_bytes() == b"brought along\0\n"
+
+
+def test_a_decision_that_comes_too_late_is_passed_over(rooted: RunnerProcess) -> None:
+    rooted.send({"do": "resolve", "steps": {"1": {"done": "unneeded"}}})
+    assert rooted.ask({"do": "probe", "probes": [read("/f")]})["answers"] == [None]

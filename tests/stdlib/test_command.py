@@ -56,6 +56,7 @@ def test_the_op_has_all_that_was_declared() -> None:
             "user": "postgres",
             "stdin": Secret.env("SQL").token,
             "ok": [0, 3],
+            "capture": "stdout",
         }
     ]
 
@@ -83,7 +84,7 @@ def test_on_change_is_owed_after_its_causes() -> None:
     declared = Command(MAKE, on_change=motd)
     (task,) = declared.tasks(change_of(declared, {}))
     assert (task.name, task.causes, task.shared, task.first) == ("run", (motd,), False, False)
-    assert [op.to_json() for op in task.ops] == [{"kind": "run", "argv": MAKE}]
+    assert [op.to_json() for op in task.ops] == [{"kind": "run", "argv": MAKE, "capture": "stdout"}]
     assert Command(MAKE, always=True).tasks(change_of(Command(MAKE, always=True), {})) == ()
 
 

@@ -12,15 +12,16 @@ from cfgdsl.cli import options as o
 from cfgdsl.cli.exit_codes import DONE
 from cfgdsl.cli.guard import guarded
 from cfgdsl.cli.opening import Connections, opened, progress_of, watching
-from cfgdsl.cli.render.why import Explanation, explain, why_lines
+from cfgdsl.cli.render.why import Explanation, explain, explain_across, why_lines
 from cfgdsl.cli.terminal import Terminal
 from cfgdsl.core.errors import ConfigurationError, Diagnostic
 from cfgdsl.core.graph import Graph
+from cfgdsl.core.joined import join
 
 _First = Annotated[
     str, typer.Argument(metavar="A", help="A resource: package:nginx, web1/package:nginx.")
 ]
-_Second = Annotated[str, typer.Argument(metavar="B", help="Another one, on the same host.")]
+_Second = Annotated[str, typer.Argument(metavar="B", help="Another one, on any host.")]
 
 
 @guarded
@@ -43,7 +44,7 @@ def why_command(
     connections = Connections(parallel, ssh_config, accept_new_host_keys, connect_timeout)
     with opened(file, terminal, connections) as project:
         a, b = _named(first), _named(second)
-        if limit is None:
+        if limit is None and None in {a.host, b.host}:
             limit = a.host or b.host
         progress = progress_of("evaluating", project, limit)
         graphs = project.graphs(limit=limit, listen=watching(progress, terminal))
@@ -74,6 +75,8 @@ def _explained(
     graphs: Mapping[str, Graph], a: _Name, b: _Name, terminal: Terminal
 ) -> dict[str, Explanation]:
     """The explanation on each host that has both."""
+    if a.host != b.host and a.host in graphs and b.host in graphs:
+        return _across(graphs, a, b, terminal)
     found = {}
     for host, graph in graphs.items():
         if {a.host, b.host} <= {None, host}:
@@ -83,6 +86,23 @@ def _explained(
     if not found:
         raise ConfigurationError(*_missing(graphs, a, b))
     return found
+
+
+def _across(
+    graphs: Mapping[str, Graph], a: _Name, b: _Name, terminal: Terminal
+) -> dict[str, Explanation]:
+    """The explanation of two resources on two hosts."""
+    joined = join(graphs)
+
+    def number_of(name: _Name) -> int:
+        graph = graphs[str(name.host)]
+        identity = _matching(graph, name.identity)
+        if identity is None:
+            raise ConfigurationError(*_missing({str(name.host): graph}, name, name))
+        return joined.number(str(name.host), identity)
+
+    found = explain_across(joined, number_of(a), number_of(b), terminal.view)
+    return {f"{a.host}, {b.host}": found}
 
 
 def _matching(graph: Graph, text: str) -> str | None:

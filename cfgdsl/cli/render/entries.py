@@ -68,6 +68,9 @@ def _body(step: Step, view: View) -> Iterator[Line]:
         yield from wrapped(f"because of {', '.join(chain)}", view.width - 8, style="dim")
     for part in step.parts:
         yield line(Span(f"part  {clean(part.identity)}  {view.where(part.origin)}", "dim"))
+    if step.gates:
+        waits = f"waits for {', '.join(map(clean, step.gates))}"
+        yield from wrapped(waits, view.width - 8, style="dim")
     if step.is_open:
         yield line(Span("decided during the run, from what is found then", "dim"))
     if view.verbose:

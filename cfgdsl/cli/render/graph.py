@@ -8,6 +8,7 @@ from cfgdsl.cli.render.groups import gathered, host_title
 from cfgdsl.cli.text import Line, Span, counted, line, padded, width_of
 from cfgdsl.cli.view import View
 from cfgdsl.core.edges import Edge
+from cfgdsl.core.foreign import ForeignEdge
 from cfgdsl.core.graph import Graph
 
 _WIDEST = 48
@@ -29,17 +30,23 @@ class Picture:
     """What is drawn of a graph; equal for hosts that have the same resources and edges."""
 
     nodes: tuple[Node, ...]
-    """In the order of application."""
+    """First those of other hosts that something here waits for, then what the host has, in the
+    order of application."""
     edges: tuple[tuple[int, int, str], ...]
     """Positions in `nodes` of the first and the second, and why."""
+    others: int = 0
+    """How many of the nodes are on other hosts."""
 
 
 def picture(graph: Graph, view: View) -> Picture:
     """A graph as it is drawn."""
-    place = {node: number for number, node in enumerate(graph.walk)}
-    nodes = [_node(graph, node, view) for node in graph.walk]
+    others = dict.fromkeys(Node(e.address, view.where(e.origin)) for e in graph.foreign)
+    there = {node.name: number for number, node in enumerate(others)}
+    place = {node: number for number, node in enumerate(graph.walk, len(others))}
+    here = [_node(graph, node, view) for node in graph.walk]
     edges = {(place[e.before], place[e.after], reason(e)) for e in graph.edges}
-    return Picture(tuple(nodes), tuple(sorted(edges)))
+    edges |= {(there[e.address], place[e.after], reason(e)) for e in graph.foreign}
+    return Picture((*others, *here), tuple(sorted(edges)), len(others))
 
 
 def _node(graph: Graph, node: int, view: View) -> Node:
@@ -49,7 +56,7 @@ def _node(graph: Graph, node: int, view: View) -> Node:
     return Node(graph.barriers[node - len(graph.resources)], "", is_point=True)
 
 
-def reason(edge: Edge) -> str:
+def reason(edge: Edge | ForeignEdge) -> str:
     """Why there is an edge: ``declared by after=``, ``inferred through path:/etc/nginx``."""
     if edge.kind == "declared":
         return f"declared by {edge.why}="
@@ -67,7 +74,8 @@ def pictures(graphs: Mapping[str, Graph], view: View) -> dict[tuple[str, ...], P
 def graph_lines(graphs: Mapping[str, Graph], view: View) -> Iterator[Line]:
     """Every graph as text."""
     for hosts, found in pictures(graphs, view).items():
-        resources = sum(not node.is_point for node in found.nodes)
+        own = found.nodes[found.others :]
+        resources = sum(not node.is_point for node in own)
         counts = f"{counted(resources, 'resource')}, {counted(len(found.edges), 'edge')}"
         yield line(*host_title(hosts, view), Span(f"  {counts}", "dim"))
         yield from _listing(found)
@@ -79,8 +87,8 @@ def _listing(found: Picture) -> Iterator[Line]:
     for before, after, why in found.edges:
         waits.setdefault(after, []).append((before, why))
     names = [node.name for node in found.nodes]
-    column = min(_WIDEST, max(map(width_of, names), default=0))
-    for number, node in enumerate(found.nodes):
+    column = min(_WIDEST, max(map(width_of, names[found.others :]), default=0))
+    for number, node in enumerate(found.nodes[found.others :], found.others):
         yield line("  ", padded(node.name, column), Span(f"  {node.where}", "dim"))
         for before, why in waits.get(number, ()):
             word, reasons = ("", "") if node.is_point else ("after ", f"  {why}")

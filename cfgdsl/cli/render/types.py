@@ -40,6 +40,12 @@ def type_page(
     for each in described.fields:
         yield from _field(each, view)
     yield ()
+    if described.outputs:
+        yield line(Span("It brings, for other resources to use:", "heading"))
+        for output in described.outputs:
+            yield line("  ", Span(output.name, "create"))
+            yield from wrapped(output.doc, view.width, indent="      ")
+        yield ()
     yield line(Span("Every resource also takes:", "heading"))
     for each in common:
         yield from _field(each, view)

@@ -12,6 +12,7 @@ from cfgdsl.cli.text import Line, Span, line, padded, width_of
 from cfgdsl.cli.view import View
 from cfgdsl.core.edges import Edge
 from cfgdsl.core.graph import Graph
+from cfgdsl.core.joined import Joined
 from cfgdsl.core.order import shortest_path
 
 
@@ -51,6 +52,24 @@ def explain(graph: Graph, first: str, second: str, view: View) -> Explanation:
         if nodes:
             return Explanation(first, second, turned, tuple(_way(graph, nodes, view)))
     return Explanation(first, second)
+
+
+def explain_across(joined: Joined, first: int, second: int, view: View) -> Explanation:
+    """Why one resource comes before one of another host (their numbers), or the reverse."""
+    a, b = joined.address(first), joined.address(second)
+    for start, end, turned in ((first, second, False), (second, first, True)):
+        nodes = shortest_path(joined.successors, start, end)
+        if nodes:
+            way = []
+            leading_to = {after: joined.edges[before, after] for before, after in pairwise(nodes)}
+            named = [number for number in nodes if joined.is_resource(number)]
+            for number, following in zip(named, [*named[1:], None], strict=True):
+                edge = None if following is None else leading_to[following]
+                kind, why = ("", "") if edge is None else (edge.kind, reason(edge))
+                where = view.where(joined.resource(number).origin)
+                way.append((joined.address(number), where, kind, why))
+            return Explanation(a, b, turned, tuple(way))
+    return Explanation(a, b)
 
 
 def _way(graph: Graph, nodes: list[int], view: View) -> Iterator[tuple[str, str, str, str]]:

@@ -12,6 +12,7 @@ from cfgdsl_stdlib import (
     Line,
     Package,
     Service,
+    SshKey,
     Symlink,
     User,
 )
@@ -53,6 +54,16 @@ def site(host: Host) -> Service:
     File("/srv/version", content=version, after=app)
     Symlink("/srv/link", to=version)
     Command(["systemctl", "daemon-reload"], on_change=[page])
+    made = Command(["hostname", "-f"], creates="/srv/named")
+    assert_type(made.stdout, Output[str])
+    key = SshKey("/root/.ssh/id", comment=made.stdout)
+    User("backup", comment=page.sha256, groups=["adm", key.public_key.map(str.lower)])
+    names = ["adm"]
+    User("other", groups=names)
+    both = Output.all(key.public_key, page.sha256)
+    assert_type(both, Output[tuple[str, ...]])
+    assert_type(both.map(len), Output[int])
+    File("/srv/both", content=both.map(" ".join), mode=both.map(len), after=made.stdout)
     assert_type(page.path, str)
     assert_type(page.mode, int | None)
     assert_type(deploy.groups, tuple[str, ...] | None)

@@ -1,7 +1,7 @@
 """Wrong uses: each line that ends in `# wrong` must be found, and no other."""
 
 from cfgdsl import Host
-from cfgdsl_stdlib import File, Package, Service, Symlink, User
+from cfgdsl_stdlib import File, Package, Service, SshKey, Symlink, User
 
 File("/etc/motd", contnet="x")  # wrong
 File("/etc/motd", content="x", mode=1.5)  # wrong
@@ -18,3 +18,6 @@ Package("nginx", retries="3")  # wrong
 Host("web1", port="22")  # wrong
 Host()  # wrong
 File("/etc/motd").mode + "x"  # wrong
+User("deploy", uid=File("/etc/motd", content="x").sha256)  # wrong
+User("deploy", groups=[File("/etc/motd", content="x").sha256.map(len)])  # wrong
+File("/f", content=SshKey("/root/.ssh/id").publik_key)  # wrong
