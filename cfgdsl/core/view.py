@@ -5,13 +5,14 @@ from typing import Any
 
 import attrs
 
+from cfgdsl.core.content import Content
 from cfgdsl.core.decide import refined
 from cfgdsl.core.diff import Change, compare
 from cfgdsl.core.errors import ImpossibleError
 from cfgdsl.core.output import Output
 from cfgdsl.core.predict import World
 from cfgdsl.core.probes import Answer, Answers, Probe, Query, Unknown, is_error, is_known
-from cfgdsl.core.resource import Resource, is_absent, outputs_in
+from cfgdsl.core.resource import Resource, contents_in, is_absent, outputs_in
 
 
 @attrs.frozen
@@ -26,9 +27,10 @@ class View:
 
     @property
     def is_promised(self) -> bool:
-        """Whether it changes for sure; what is compared with an output may be as wanted already."""
+        """Whether it changes for sure; what is compared with an output, or with a secret that is
+        not available now, may be as wanted already."""
         change = self.change
-        awaited = [isinstance(c.after, Output) for c in change.fields]
+        awaited = [isinstance(c.after, Output) or is_sealed(c.after) for c in change.fields]
         if any(isinstance(c.after, Unknown) for c in change.fields):
             return False
         return change.is_needed and (is_absent(change.before) or not awaited or not all(awaited))
@@ -44,7 +46,8 @@ def look(
     """
     answers = _answers(resource.probes(), world, uncertain=uncertain)
     hints = _answers(resource.hints(), world, uncertain=uncertain)
-    known = all(map(is_known, answers.values())) and next(outputs_in(resource), None) is None
+    settled = next(outputs_in(resource), None) is None and not sealed_in(resource)
+    known = all(map(is_known, answers.values())) and settled
     told = {p: a for p, a in hints.items() if is_known(a)}
     if known:
         wanted, found = refined(resource, answers)
@@ -57,6 +60,16 @@ def look(
     except ImpossibleError:
         observed = None
     return View(answers, known, compare(wanted, observed))
+
+
+def is_sealed(value: Any) -> bool:
+    """Whether it is a content that holds a secret which is not available now."""
+    return isinstance(value, Content) and value.is_sealed
+
+
+def sealed_in(resource: Resource) -> tuple[Content, ...]:
+    """Its contents whose secrets are not available now."""
+    return tuple(content for content in contents_in(resource) if content.is_sealed)
 
 
 def _answers(probes: tuple[Probe, ...], world: World, *, uncertain: bool) -> dict[Probe, Any]:

@@ -3,7 +3,7 @@
 The runner works through the steps by itself; this is the controller's half of that conversation.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -11,12 +11,14 @@ import attrs
 from cfgdsl.core.content import Content, as_text
 from cfgdsl.core.decide import decide_open, differences
 from cfgdsl.core.errors import ImpossibleError
+from cfgdsl.core.expected import mask, side_by_side, unlike_wanted
 from cfgdsl.core.ledger import note_of
 from cfgdsl.core.ops import Op, Put
 from cfgdsl.core.plan import Barrier, HostPlan, Step
-from cfgdsl.core.planner import Request
+from cfgdsl.core.planner import Planned
+from cfgdsl.core.predict import Identity
 from cfgdsl.core.probes import Answer, is_error
-from cfgdsl.core.resource import Resource
+from cfgdsl.core.resource import Resource, contents_in
 from cfgdsl.engine.contents import stream
 from cfgdsl.engine.events import (
     HostDeviated,
@@ -28,7 +30,7 @@ from cfgdsl.engine.events import (
 )
 from cfgdsl.engine.run import WELL
 from cfgdsl.engine.vault import Vault
-from cfgdsl.engine.verify import last_look
+from cfgdsl.engine.verify import Verify
 from cfgdsl.targets.session import Session
 
 
@@ -40,18 +42,24 @@ class HostExecution:
     by: Mapping[str, str]
     """Who runs this, from where: kept in the host's record."""
     project: str | None
-    plan: HostPlan
-    resources: Mapping[int, Resource]
+    planned: Planned
+    """With the bytes of every secret content."""
     vault: Vault
-    request: Request
-    """What the plan was made from."""
+    identity: Identity
+    verify: Verify
+    """Looks once more at all that was declared."""
     emit: Listener
+
+    @property
+    def plan(self) -> HostPlan:
+        """What is to be done."""
+        return self.planned.plan
 
     def execute(self, session: Session) -> bool:
         """Execute the plan; whether every step ended well. Raises `TargetError`."""
-        steps = [wire_step(step, self.vault) for step in self.plan.steps]
+        steps = [self._wire_step(step) for step in self.plan.steps]
         steps += map(wire_barrier, self.plan.barriers)
-        contents = self._contents()
+        contents = {content.sha256: content for content in self._contents()}
         sent = frozenset(contents)
         outcomes: list[StepDone] = []
         for message in session.execute(
@@ -79,9 +87,7 @@ class HostExecution:
 
     def _stays(self, session: Session, outcomes: Sequence[StepDone]) -> bool:
         """Whether all is as declared when it is looked at once more."""
-        if session.looked is None:
-            return True
-        left = last_look(session.looked, self.request, self.plan, outcomes)
+        left = self.verify(session, outcomes)
         if left:
             self.emit(HostDeviated(host=self.plan.host, deviations=left))
         return not left
@@ -100,36 +106,58 @@ class HostExecution:
         }
         return {name: note for name, note in notes.items() if note}
 
-    def _contents(self) -> dict[str, Content]:
+    def _contents(self) -> Iterator[Content]:
         """Every content that is known to be written, by open steps too."""
-        found: dict[str, Content] = {}
         for step in self.plan.steps:
-            for content in (*_op_contents(step.ops or ()), *_field_contents(step)):
-                if not content.is_kept:
-                    found[content.sha256] = content
-        return found
+            yield from _sent(_op_contents(step.ops or ()))
+            if step.is_open:
+                yield from _sent(contents_in(self.planned.resources[step.id]))
+
+    def _wire_step(self, step: Step) -> dict[str, Any]:
+        """A step for the runner; one of which only a part can be compared is decided here."""
+        data = wire_step(step, self.vault)
+        expected = self.planned.expected.get(step.id)
+        return {**data, "ops": None} if expected is not None and expected.masked else data
 
     def _resolve(self, step: Step, message: dict[str, Any], sent: frozenset[str]) -> dict[str, Any]:
         """The decision on a step that the runner cannot take by itself."""
         answers = message["answers"]
-        resource = self.resources[step.id]
+        resource = self.planned.resources.get(step.id)
         failed = next((a["error"] for a in answers if isinstance(a, dict) and is_error(a)), None)
         if failed is not None:
             return {"done": "failed", "detail": {"error": str(failed)}}
         try:
-            if message["phase"] == "before":
+            if message["phase"] == "before" and step.ops is not None:
+                return self._swap(step, step.ops, resource, answers)
+            if resource is None:  # of a type that no package has: all must be as predicted
+                expected = self.planned.expected[step.id]
+                left = unlike_wanted(step.probes, expected, answers, secret=step.holds_secret)
+            elif message["phase"] == "before":
                 return self._open(step, resource, answers, sent)
-            left = differences(resource, step.probes, answers)
+            else:
+                left = differences(resource, step.probes, answers)
         except ImpossibleError as error:
             return {"done": "failed", "detail": {"error": error.summary, "hint": error.hint}}
         if not left:
             return {"done": "changed"}
         return {"done": "unproven", "detail": {"differences": list(left)}}
 
+    def _swap(
+        self, step: Step, ops: Sequence[Op], resource: Resource | None, answers: list[Answer]
+    ) -> dict[str, Any]:
+        """Compare-and-swap of a step whose secret has no digest in the plan: all else must be as
+        planned from, unless it is as wanted already."""
+        may_be_done = resource is not None and not step.always
+        if may_be_done and resource is not None and not differences(resource, step.probes, answers):
+            return {"done": "unneeded"}
+        if mask(answers) != self.planned.expected[step.id].before:
+            return {"done": "stale", "detail": {"answers": answers}}
+        return {"ops": self.vault.reveal_json([op.to_json() for op in ops]), "want": step.want}
+
     def _open(
         self, step: Step, resource: Resource, answers: list[Answer], sent: frozenset[str]
     ) -> dict[str, Any]:
-        decision = decide_open(resource, step.probes, answers, self.request.identity)
+        decision = decide_open(resource, step.probes, answers, self.identity)
         if decision is None:
             # What is promised has come about then: an earlier step brought more than it said.
             done = "unneeded" if step.possible else "changed"
@@ -155,15 +183,33 @@ class HostExecution:
         return note_of(resource, before).to_wire()
 
     def _done(self, step: Step, message: dict[str, Any]) -> StepDone:
+        detail = dict(message.get("detail") or {})
+        if message["outcome"] == "stale":
+            detail = self._side_by_side(step, detail.get("answers"))
         done = StepDone(
             host=self.plan.host,
             step=step,
             outcome=message["outcome"],
             seconds=float(message.get("seconds") or 0.0),
-            detail=self.vault.scrub_json(_without_texts(message.get("detail") or {})),
+            detail=self.vault.scrub_json(_without_texts(detail)),
         )
         self.emit(done)
         return done
+
+    def _side_by_side(self, step: Step, answers: Any) -> dict[str, Any]:
+        """How it was planned from, what was found, and what was wanted; of a host that answers
+        nonsense, nothing."""
+        expected = self.planned.expected.get(step.id)
+        is_well = isinstance(answers, list) and len(answers) == len(step.probes)
+        if expected is None or not is_well:
+            return {}
+        rows = side_by_side(step.probes, expected, answers, secret=step.holds_secret)
+        return {"side_by_side": [row.to_json() for row in rows]}
+
+
+def _sent(contents: Iterable[Content]) -> Iterator[Content]:
+    """Those that the host has no copy of."""
+    return (content for content in contents if not content.is_kept)
 
 
 def _without_texts(detail: Mapping[str, Any]) -> dict[str, Any]:
@@ -175,6 +221,10 @@ def _without_texts(detail: Mapping[str, Any]) -> dict[str, Any]:
         for a in detail["answers"]
     ]
     return {**detail, "answers": answers}
+
+
+def _op_contents(ops: Sequence[Op]) -> Iterator[Content]:
+    return (op.content for op in ops if isinstance(op, Put))
 
 
 def wire_step(step: Step, vault: Vault) -> dict[str, Any]:
@@ -209,12 +259,3 @@ def wire_barrier(barrier: Barrier) -> dict[str, Any]:
     """A barrier as the runner takes it: a step without events."""
     causes = [str(i) for i in barrier.steps]
     return {"id": str(barrier.id), "name": "", "probes": [], "causes": causes, "barrier": True}
-
-
-def _op_contents(ops: tuple[Op, ...]) -> Iterator[Content]:
-    return (op.content for op in ops if isinstance(op, Put))
-
-
-def _field_contents(step: Step) -> Iterator[Content]:
-    if step.is_open:
-        yield from (c.after for c in step.fields if isinstance(c.after, Content))
