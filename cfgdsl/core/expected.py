@@ -88,6 +88,9 @@ def _filled(answer: Any, secrets: Sequence[Content | None]) -> Any:
     return {**bare, "sha256": content.sha256, "size": content.size}
 
 
+_SECRET, _ANOTHER = "(secret content)", "(another content)"
+
+
 @attrs.frozen
 class SideBySide:
     """One value that is not as planned from, side by side; `field` is empty for a whole answer."""
@@ -113,11 +116,15 @@ def side_by_side(
 ) -> tuple[SideBySide, ...]:
     """What a step found instead of what it was planned from; without digests for a `secret`."""
     rows: list[SideBySide] = []
-    trim = mask if secret or expected.masked else lambda answers: _without(_BARE, answers)
-    sides = (trim(expected.before), trim(found), trim(expected.after))
-    for probe, before, now, after in zip(probes, *sides, strict=True):
-        if before != now:
-            rows.extend(_rows(_question(probe), before, now, after))
+    bare = _without(_BARE, found)
+    for probe, before, now, after in zip(
+        probes, expected.before, bare, expected.after, strict=True
+    ):
+        sides = mask((before, now, after)) if secret else (before, now, after)
+        if sides[0] != sides[1]:
+            rows.extend(_rows(_question(probe), *sides))
+        elif before != now and not expected.masked:
+            rows.append(SideBySide(_question(probe), "content", _SECRET, _ANOTHER, _SECRET))
     return tuple(rows)
 
 

@@ -14,7 +14,6 @@ import hashlib
 import json
 import os
 import re
-import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -72,7 +71,7 @@ def write_plan_file(
     """Write a plan file, whole or not at all, readable by its owner alone."""
     path = path.absolute()
     _refuse_to_replace(path)
-    beside = path.parent / f".{path.name}.{secrets.token_hex(8)}"
+    beside = path.parent / f".{path.name}.{os.urandom(8).hex()}"
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
     try:
         with open(os.open(beside, flags, 0o600), "wb") as file:  # noqa: PTH123 - a descriptor
@@ -263,6 +262,8 @@ class _Reader:
                 kept += piece
         end = self._file.read(len(_END))
         self._digest.update(end)
+        if not end:
+            raise self._damaged("It was cut off.")
         if digest.hexdigest() != sha256 or end != _END:
             raise self._damaged(
                 "It was changed since it was written: the digest of a part differs."
@@ -279,7 +280,8 @@ class _Reader:
             found = None
         if isinstance(found, dict) and canonical(found).encode() + b"\n" == line:
             return found
-        raise self._damaged("A line of it is damaged.")
+        is_cut = not line.endswith(b"\n") and len(line) < _LONGEST_LINE
+        raise self._damaged("It was cut off." if is_cut else "A line of it is damaged.")
 
     def _text(self, content: Content) -> str:
         try:

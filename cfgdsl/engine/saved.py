@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -103,12 +104,18 @@ def _store(prepared: Sequence[Prepared], vault: Vault) -> dict[str, str]:
 
 
 def load_plan(
-    file: str | Path, *, trust: str | Path | None = None, options: Options | None = None
+    file: str | Path,
+    *,
+    trust: str | Path | None = None,
+    options: Options | None = None,
+    only_to_show: bool = False,
 ) -> "SavedPlan":
     """Read a plan that `Project.save` or `cfgdsl plan --out` wrote; no connection is made.
 
     `trust`: a file with ed25519 public keys, or one key, in OpenSSH's format; a plan that none of
-    these has signed is refused. Raises `ConfigurationError` for a file that is not whole.
+    these has signed is refused. Raises `ConfigurationError` for a file that is not whole, and for
+    a plan that cannot be executed here, for want of the packages that it was made with, unless it
+    is `only_to_show`.
     """
     keys = None
     if trust is not None:
@@ -118,7 +125,10 @@ def load_plan(
     found = read_plan_file(Path(file))
     if keys is not None:
         _refuse_untrusted(found, keys)
-    return SavedPlan(found, options or Options())
+    saved = SavedPlan(found, options or Options())
+    if not only_to_show:
+        saved.check()
+    return saved
 
 
 def _refuse_untrusted(found: PlanFile, keys: frozenset[str]) -> None:
@@ -145,10 +155,8 @@ class SavedPlan:
         """Stands for the whole file."""
         self.signed_by: str | None = None if found.signature is None else found.signature["key"]
         """The public key, in hex, that has signed it."""
-        self.made_from, hosts = read_made_from(found.execution)
-        refuse_others(self.made_from.packages)
-        prepared = read_prepared(hosts, self.plan.hosts, _stored(found), type_named)
-        self._prepared = {each.host.name: each for each in prepared}
+        self.made_from, self._described = read_made_from(found.execution)
+        self._found = found
         self._options = options
         self._vault = Vault(_references(self.made_from.store), options.ask)
         self._emit = Emitter()
@@ -160,6 +168,18 @@ class SavedPlan:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def check(self) -> None:
+        """Raise `ConfigurationError` when it cannot be executed here."""
+        if len(self._prepared) != len(self.plan.hosts):
+            raise ConfigurationError(Diagnostic(summary="the plan has two hosts of one name"))
+
+    @cached_property
+    def _prepared(self) -> dict[str, Prepared]:
+        refuse_others(self.made_from.packages)
+        stored = _stored(self._found)
+        prepared = read_prepared(self._described, self.plan.hosts, stored, type_named)
+        return {each.host.name: each for each in prepared}
 
     @property
     def hosts(self) -> tuple[Host[Any], ...]:

@@ -73,10 +73,12 @@ class Vault:
     def _is_available(self, secret: Secret) -> bool:
         if secret in self._missing:
             return False
-        self.source_of(secret)
+        source = self.source_of(secret) or secret
         try:
             self.value(secret)
         except ConfigurationError:
+            if source.source == "prompt" and self._ask is not None:
+                raise  # who was asked and gave no answer wants to stop
             self._missing.add(secret)
             return False
         return True

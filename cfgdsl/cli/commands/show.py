@@ -1,10 +1,10 @@
 """`cfgdsl show`."""
 
+import cfgdsl
 from cfgdsl.cli import documents
 from cfgdsl.cli import options as o
 from cfgdsl.cli.exit_codes import DONE
 from cfgdsl.cli.guard import guarded
-from cfgdsl.cli.opening import Connections, opened_plan
 from cfgdsl.cli.render.plan import plan_lines
 from cfgdsl.cli.terminal import Terminal, words
 
@@ -23,11 +23,11 @@ def show_command(
     A file that was changed or cut off since it was saved is refused.
     """
     terminal = Terminal(no_color=no_color, verbose=verbose)
-    with opened_plan(file, trust, terminal, Connections()) as saved:
-        if as_json:
-            terminal.data(documents.plan_document(saved.plan))
-            return DONE
-        terminal.show(plan_lines(saved.plan, terminal.view))
-        if saved.signed_by is not None:
-            terminal.show(words(f"Signed by {saved.signed_by}."))
+    saved = cfgdsl.load_plan(file, trust=trust, only_to_show=True)
+    if as_json:
+        terminal.data(documents.plan_document(saved.plan))
+        return DONE
+    terminal.show(plan_lines(saved.plan, terminal.view))
+    if saved.signed_by is not None:
+        terminal.show(words(f"Signed by {saved.signed_by}."))
     return DONE
