@@ -81,6 +81,18 @@ def test_a_rebuilt_host_is_refused_whole_and_others_go_on(
     assert [host.path("/srv/a").exists() for host in (rebuilt, same)] == [False, True]
 
 
+def test_what_a_later_step_undid_is_named(write: Write, hosts: list[LabHost]) -> None:
+    plan = saved(
+        write(
+            hosts[:1],
+            'a = File("/srv/a", content="x")',
+            'Command(shell="echo >> /srv/a; touch /srv/z", creates="/srv/z", after=a)',
+        )
+    )
+    done = plan.run("apply", "--yes", exit_code=1)
+    assert "file:/srv/a: was changed by command:" in done.stdout
+
+
 def test_a_password_is_in_the_plan_by_reference(
     write: Write, hosts: list[LabHost], monkeypatch: pytest.MonkeyPatch
 ) -> None:

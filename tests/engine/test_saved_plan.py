@@ -16,6 +16,8 @@ from cfgdsl import ConfigurationError, Plan, Run
 from cfgdsl.core.facts import basic_facts
 from cfgdsl.core.saved_values import NotSavableError
 from cfgdsl.engine import apply, installed
+from cfgdsl.engine.events import StepDone
+from cfgdsl.engine.verify import look_at_steps
 
 HEAD = """
 from typing import Self
@@ -297,6 +299,82 @@ def test_a_large_content_is_never_in_memory(site: Site) -> None:
     assert (site.root / "large").stat().st_size == size
 
 
+def planned_again(site: Site) -> Plan:
+    with cfgdsl.load(site.folder / "infra.py") as project:
+        return project.plan()
+
+
+def test_what_a_saved_plan_makes_is_owned_and_dropped_like_any_other(site: Site) -> None:
+    site.write("had", "x")
+    site.declare('File("/new", content="x")\nFile("/had", content="x")\nFile("/stays")')
+    site.save()
+    assert site.apply().ok
+    again = planned_again(site)
+    assert again.is_empty
+    assert again.hosts[0].is_noted
+    site.declare('File("/stays")')
+    assert [s.identity for s in site.save().steps] == ["file:/new"]
+    assert site.apply().ok
+    assert (site.root / "had").exists()
+    assert not (site.root / "new").exists()
+    assert planned_again(site).hosts[0].is_noted
+
+
+def test_a_name_that_moved_moves_in_the_record_too(site: Site) -> None:
+    site.declare('File("/a", content="x", id="old")')
+    site.save()
+    assert site.apply().ok
+    site.declare('moved("file:old", "file:new")\nFile("/a", content="y", id="new")')
+    plan = site.save()
+    assert cfgdsl.load_plan(site.plan_file).plan.counts() == {"update": 1}
+    assert plan.hosts[0].rename == {"file:old": "file:new"}
+    assert site.apply().ok
+    again = planned_again(site)
+    assert again.is_empty
+    assert again.hosts[0].is_noted
+
+
+def test_what_was_overwritten_is_restored_from_the_copy_on_the_host(site: Site) -> None:
+    site.write("a", "the host's own\n")
+    site.declare('File("/a", content="ours\\n")\nFile("/b")')
+    site.save()
+    assert site.apply().ok
+    site.declare('File("/b")')
+    assert site.save().counts() == {"restore": 1}
+    assert site.apply().ok
+    assert site.read("a") == "the host's own\n"
+
+
+class Answering:
+    """A session that answers from a table."""
+
+    def __init__(self, answers: dict[str, Any]) -> None:
+        self.answers = answers
+
+    def probe(self, probes: list[dict[str, Any]]) -> list[Any]:
+        return [self.answers.get(probe["path"]) for probe in probes]
+
+
+def test_after_the_run_all_steps_are_observed_once_more(site: Site) -> None:
+    site.declare('Flag("/flag")\nDirectory("/d", mode=0o750)\nSymlink("/l", to="x")', head=OWN)
+    site.save()
+    (prepared,) = cfgdsl.load_plan(site.plan_file)._prepared.values()
+    planned = prepared.planned
+    assert len(planned.resources) == 2  # no package has the type of the flag
+    done = [StepDone(host="local", step=s, outcome="changed") for s in planned.plan.steps]
+    folder = {"kind": "dir", "mode": 0o755, "owner": "root", "group": "root"}
+    flag = {"kind": "file", "mode": 0o600, "owner": "root", "group": "root"}
+    link = {"kind": "link", "target": "x", "owner": "root", "group": "root"}
+    session: Any = Answering({"/": folder, "/d": folder, "/flag": flag, "/l": link})
+    found = look_at_steps(session, prepared, planned, done)
+    assert {d.address: d.summary for d in found} == {
+        "local/flag:/flag": "was changed after it was applied: differs",
+        "local/directory:/d": "was changed after it was applied: mode",
+    }
+    failed = [attrs.evolve(each, outcome="failed") for each in done]
+    assert look_at_steps(session, prepared, planned, failed) == ()
+
+
 SECRET = "hunter2-canary"
 WITH_SECRET = """
     File("/s", content=f"password={Secret.env('CANARY')}\\n", mode=0o640)
@@ -347,9 +425,15 @@ def test_what_stays_of_a_file_with_a_secret_gives_it_away_neither(
     plan = site.save()
     assert [c.name for c in plan["file:/s"].fields] == ["mode"]
     nowhere(site.plan_file, f"password={SECRET}\n")
+    noted = plan["file:/s"].record
+    assert noted is not None
+    assert noted.applied.encode() not in site.plan_file.read_bytes()
     assert plan["file:/s"].to_json()["planned_from"] is None
     assert site.apply().ok
     assert (site.root / "s").stat().st_mode & 0o777 == 0o640
+    again = planned_again(site)
+    assert again.is_empty
+    assert again.hosts[0].is_noted
 
 
 def test_all_but_the_secret_itself_is_compared_and_swapped(site: Site, provider: Any) -> None:
