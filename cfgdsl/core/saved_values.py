@@ -12,6 +12,7 @@ from cfgdsl.core.condition import Condition
 from cfgdsl.core.content import Content
 from cfgdsl.core.origin import Origin
 from cfgdsl.core.output import Output
+from cfgdsl.core.probes import Probe
 from cfgdsl.core.reading import get, typed
 from cfgdsl.core.resource import Resource, ResourceType
 
@@ -61,6 +62,11 @@ def with_contents(resource: Resource, change: Callable[[Content], Content]) -> R
         if isinstance(value, Content) and change(value) is not value:
             found[slot.name] = change(value)
     return resource.observed(**found) if found else resource
+
+
+def own_probes(resource: Resource) -> tuple[Probe, ...]:
+    """What is asked about a resource, each question once; a step may have its condition behind."""
+    return tuple(dict.fromkeys(resource.probes()))
 
 
 def fields_to_json(resource: Resource) -> dict[str, Any]:

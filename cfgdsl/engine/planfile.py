@@ -9,12 +9,10 @@ The digest in the first line is of every byte after that line. Each line is the 
 spelling of its value, so that the same plan is the same bytes, and no byte can be another one.
 """
 
-import contextlib
 import hashlib
 import json
-import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -22,21 +20,20 @@ import attrs
 
 from cfgdsl.core.content import TEXT_LIMIT, Content
 from cfgdsl.core.errors import ConfigurationError, Diagnostic
-from cfgdsl.engine.contents import stream
 from cfgdsl.engine.ownership import refuse_writable_by_others
 from cfgdsl.runner.wire import canonical
 
 VERSION = 1
 """Raised when an older cfgdsl would go wrong with what is written now."""
 
-_END = b"\n"
+END = b"\n"
 """After each part, so that the next one begins on a line of its own."""
 _START = b'{"cfgdsl_plan":'
 _LONGEST_LINE = 1024
 _LARGEST_DOCUMENT = 1024 * 1024 * 1024
 _CHUNK = 128 * 1024
 _HEX = re.compile(r"[0-9a-f]+")
-_TRUST = {
+TRUST = {
     "why": "Whoever writes there would decide what is done to your hosts.",
     "hint": "Copy the plan into a folder of your own, when you trust it.",
 }
@@ -62,112 +59,6 @@ def is_plan_file(path: Path) -> bool:
         return False
 
 
-def write_plan_file(
-    path: Path,
-    documents: tuple[str, str],
-    contents: Iterable[Content],
-    sign: "Signer | None" = None,
-) -> None:
-    """Write a plan file, whole or not at all, readable by its owner alone."""
-    path = path.absolute()
-    _refuse_to_replace(path)
-    beside = path.parent / f".{path.name}.{os.urandom(8).hex()}"
-    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-    try:
-        with open(os.open(beside, flags, 0o600), "wb") as file:  # noqa: PTH123 - a descriptor
-            _write(file, documents, contents, sign)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.rename(path)
-        _sync_folder(path.parent)
-    except OSError as error:
-        raise _refused(path, f"cannot write {path.name}: {error.strerror}") from None
-    finally:
-        with contextlib.suppress(OSError):
-            beside.unlink()
-
-
-class Signer:
-    """Makes the signature of a digest; its length is known before."""
-
-    def __init__(self, key: Any) -> None:
-        self._key = key
-
-    def __call__(self, digest: str) -> dict[str, str]:
-        """The signature, as the first line has it."""
-        from cfgdsl.engine.signing import sign  # noqa: PLC0415 - only plans with a signature pay
-
-        return sign(self._key, digest)
-
-
-def _refuse_to_replace(path: Path) -> None:
-    """Only a plan is overwritten: a mistyped ``--out infra.py`` must not cost a configuration."""
-    try:
-        if path.exists() and not is_plan_file(path) and path.stat().st_size:
-            raise _refused(path, f"{path.name} is there already, and is no plan")
-        refuse_writable_by_others(path, **_TRUST)
-    except OSError as error:
-        raise _refused(path, f"cannot write {path.name}: {error.strerror}") from None
-
-
-def _write(
-    file: BinaryIO, documents: tuple[str, str], contents: Iterable[Content], sign: Signer | None
-) -> None:
-    start = len(_header("0" * 64, None if sign is None else sign("0" * 64)))
-    file.seek(start)
-    digest = hashlib.sha256()
-    for piece in _body(documents, contents):
-        digest.update(piece)
-        file.write(piece)
-    found = digest.hexdigest()
-    file.seek(0)
-    file.write(_header(found, None if sign is None else sign(found)))
-
-
-def _body(documents: tuple[str, str], contents: Iterable[Content]) -> Iterator[bytes]:
-    for name, text in zip(("plan", "execution"), documents, strict=True):
-        content = Content.of(text)
-        yield _head(name, content)
-        yield content.data or b""
-        yield _END
-    for content in contents:
-        yield _head("content", content)
-        yield from checked(content)
-        yield _END
-
-
-def checked(content: Content) -> Iterator[bytes]:
-    """The bytes of a content; raises `ConfigurationError` at their end when they are others."""
-    digest, size = hashlib.sha256(), 0
-    for piece in stream(content):
-        digest.update(piece)
-        size += len(piece)
-        yield piece
-    if (digest.hexdigest(), size) != (content.sha256, content.size):
-        where = content.path or "a content"
-        raise ConfigurationError(
-            Diagnostic(summary=f"{where} changed since it was planned", hint="Plan again.")
-        )
-
-
-def _header(digest: str, signature: dict[str, str] | None) -> bytes:
-    line = {"cfgdsl_plan": VERSION, "digest": digest, "signature": signature}
-    return canonical(line).encode() + b"\n"
-
-
-def _head(name: str, content: Content) -> bytes:
-    line = {"part": name, "sha256": content.sha256, "size": content.size}
-    return canonical(line).encode() + b"\n"
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def read_plan_file(path: Path) -> PlanFile:
     """Read a plan file, and verify every byte of it; raises `ConfigurationError`.
 
@@ -175,11 +66,11 @@ def read_plan_file(path: Path) -> PlanFile:
     """
     path = path.absolute()
     try:
-        refuse_writable_by_others(path, **_TRUST)
+        refuse_writable_by_others(path, **TRUST)
         with path.open("rb") as file:
             return _Reader(path, file).read()
     except OSError as error:
-        raise _refused(path, f"cannot read {path.name}: {error.strerror}") from None
+        raise refused(path, f"cannot read {path.name}: {error.strerror}") from None
 
 
 class _Reader:
@@ -260,11 +151,11 @@ class _Reader:
             digest.update(piece)
             if in_memory:
                 kept += piece
-        end = self._file.read(len(_END))
+        end = self._file.read(len(END))
         self._digest.update(end)
         if not end:
             raise self._damaged("It was cut off.")
-        if digest.hexdigest() != sha256 or end != _END:
+        if digest.hexdigest() != sha256 or end != END:
             raise self._damaged(
                 "It was changed since it was written: the digest of a part differs."
             )
@@ -290,7 +181,7 @@ class _Reader:
             raise self._damaged("A document in it is damaged.") from None
 
     def _damaged(self, why: str) -> ConfigurationError:
-        return _refused(self._path, f"{self._path.name} is not a plan to rely on", why)
+        return refused(self._path, f"{self._path.name} is not a plan to rely on", why)
 
 
 def _is_hex(value: Any, size: int) -> bool:
@@ -303,7 +194,8 @@ def _is_signed(signature: dict[str, str], digest: str) -> bool:
     return is_signed(signature, digest)
 
 
-def _refused(path: Path, summary: str, detail: str = "") -> ConfigurationError:
+def refused(path: Path, summary: str, detail: str = "") -> ConfigurationError:
+    """The error about a plan file: what, why, which, and what to do."""
     return ConfigurationError(
         Diagnostic(
             summary=summary,

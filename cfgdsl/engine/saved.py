@@ -16,14 +16,8 @@ from cfgdsl.core.plan import Plan
 from cfgdsl.core.prepared import Prepared
 from cfgdsl.core.reading import refusing_what_does_not_fit
 from cfgdsl.core.resource import Resource
-from cfgdsl.core.saved import (
-    MadeFrom,
-    contents_of,
-    execution_document,
-    execution_hosts,
-    read_made_from,
-    read_prepared,
-)
+from cfgdsl.core.saved import MadeFrom, contents_of, execution_document, execution_hosts
+from cfgdsl.core.saved_reader import read_made_from, read_prepared
 from cfgdsl.core.secret import Secret, secrets_in
 from cfgdsl.engine.apply import Application
 from cfgdsl.engine.caller import identity_of_caller
@@ -31,7 +25,8 @@ from cfgdsl.engine.emitter import Emitter
 from cfgdsl.engine.events import Listener
 from cfgdsl.engine.installed import code_digest, packages_of, refuse_others, type_name, type_named
 from cfgdsl.engine.options import Options
-from cfgdsl.engine.planfile import PlanFile, Signer, read_plan_file, write_plan_file
+from cfgdsl.engine.planfile import PlanFile, read_plan_file
+from cfgdsl.engine.planfile_writer import Signer, write_plan_file
 from cfgdsl.engine.run import Run
 from cfgdsl.engine.sessions import Sessions
 from cfgdsl.engine.unseal import needed_secrets

@@ -14,9 +14,9 @@ from cfgdsl.core.prepared import Prepared
 from cfgdsl.core.probes import is_known
 from cfgdsl.core.record import applied_digest
 from cfgdsl.core.resource import Resource
-from cfgdsl.core.saved import own_probes, secret_contents
+from cfgdsl.core.saved import secret_contents
 from cfgdsl.core.saved_host import secrets_of
-from cfgdsl.core.saved_values import with_contents
+from cfgdsl.core.saved_values import own_probes, with_contents
 from cfgdsl.core.secret import Secret, has_marks, secrets_in
 from cfgdsl.engine.contents import revealed
 from cfgdsl.engine.vault import Vault

@@ -28,19 +28,13 @@ from cfgdsl.core.predict import Identity
 from cfgdsl.core.prepared import Prepared
 from cfgdsl.core.probes import Unknown
 from cfgdsl.core.resource import registry
-from cfgdsl.core.saved import (
-    MadeFrom,
-    contents_of,
-    execution_document,
-    execution_hosts,
-    read_made_from,
-    read_prepared,
-)
+from cfgdsl.core.saved import MadeFrom, contents_of, execution_document, execution_hosts
 from cfgdsl.core.saved_host import host_from_json, host_to_json, secrets_of
+from cfgdsl.core.saved_reader import read_made_from, read_prepared
 from cfgdsl.core.saved_values import NotSavableError, fields_to_json, resource_from_json
 
 from .kinds import TinyCommand, TinyDir, TinyFile, TinyPackage, TinyService
-from .machine import Machine
+from .machine import FOLDER, Machine
 from .strategies import forall
 
 MADE_FROM = MadeFrom(tool="cfgdsl 0 sha256:0", code={"infra.py": "0"}, facts={"h": "1"})
@@ -262,6 +256,26 @@ def test_another_content_beside_a_secret_is_unknown_then() -> None:
     masked = Expected.of([None], [read(Content.of("x"))]).mask([attrs.evolve(SECRET, secret=True)])
     assert masked.after == (Unknown("not kept beside a secret"),)
     assert masked.fill([SECRET]) == masked.after
+
+
+def test_what_is_noted_beside_a_secret_has_no_digest() -> None:
+    old = {"kind": "file", "mode": 0o644, "owner": "root", "group": "root", "data": b"older\n"}
+    machine = Machine(paths={"/": FOLDER, "/f": old, "/same": {**old, "data": SECRET.data}})
+    hidden = attrs.evolve(SECRET, secret=True, shown=f"password={Secret.env('A')}\n")
+    planned = machine.plan(
+        TinyFile("/f", content=hidden), TinyFile("/same", content=hidden), owns=True
+    )
+    (step,), adopted = planned.plan.steps, planned.plan.adopt["tiny-file:/same"]
+    assert step.record is not None
+    texts = documents(planned)
+    for digest in (SECRET.sha256, Content.of("older\n").sha256, adopted.applied):
+        assert not [text for text in texts if digest in text]
+    assert step.record.applied not in texts[1]
+    back = read_back(planned, texts).plan
+    assert back.adopt["tiny-file:/same"].own == adopted.own
+    assert back.steps[0].record == attrs.evolve(
+        step.record, applied="", was={"mode": 0o644, "owner": "root", "content": {"secret": True}}
+    )
 
 
 QUESTIONS = (probes.Stat("/f"), probes.Read("/f"))

@@ -10,7 +10,8 @@ import pytest
 import cfgdsl
 from cfgdsl import ConfigurationError, Content
 from cfgdsl.core.content import TEXT_LIMIT
-from cfgdsl.engine.planfile import checked, is_plan_file, read_plan_file, write_plan_file
+from cfgdsl.engine.planfile import is_plan_file, read_plan_file
+from cfgdsl.engine.planfile_writer import checked, write_plan_file
 
 DOCUMENTS = ('{"format":1,"project":null,"hosts":[\n\n]}', '{"hosts":[],"made_from":{}}')
 
