@@ -22,7 +22,7 @@ def show_command(
 
     A file that was changed or cut off since it was saved is refused.
     """
-    terminal = Terminal(no_color=no_color, verbose=verbose)
+    terminal = Terminal(no_color=no_color, verbose=verbose, for_programs=as_json)
     saved = cfgdsl.load_plan(file, trust=trust, only_to_show=True)
     if as_json:
         terminal.data(documents.plan_document(saved.plan))
