@@ -60,7 +60,7 @@ class Content:
     @property
     def is_sealed(self) -> bool:
         """Whether its bytes, and so its digest, are not known now."""
-        return self.sha256.startswith(_SEALED)
+        return self.secret and self.sha256.startswith(_SEALED)
 
     @property
     def is_kept(self) -> bool:

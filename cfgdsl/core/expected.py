@@ -61,10 +61,12 @@ def mask(answers: Iterable[Answer]) -> tuple[Answer, ...]:
 
 def _without(names: frozenset[str], answers: Iterable[Any]) -> tuple[Any, ...]:
     return tuple(
-        {k: v for k, v in answer.items() if k not in names}
-        if isinstance(answer, dict) and not names.isdisjoint(answer)
-        else answer
-        for answer in answers
+        [
+            {k: v for k, v in answer.items() if k not in names}
+            if type(answer) is dict and not names.isdisjoint(answer)
+            else answer
+            for answer in answers
+        ]
     )
 
 

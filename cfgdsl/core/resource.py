@@ -331,8 +331,11 @@ def state_fields(cls: ResourceType) -> tuple[Slot, ...]:
 
 def contents_in(resource: Resource) -> tuple[Content, ...]:
     """The contents among its fields."""
-    values = (getattr(resource, slot.name) for slot in type(resource).slots_)
-    return tuple(value for value in values if isinstance(value, Content))
+    values = resource.__dict__
+    found: tuple[Content, ...] | None = values.get("#contents")
+    if found is None:  # asked more than once while a plan is made
+        found = values["#contents"] = tuple([v for v in values.values() if type(v) is Content])
+    return found
 
 
 def is_absent(resource: Resource | None) -> bool:

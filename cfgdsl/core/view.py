@@ -46,8 +46,8 @@ def look(
     """
     answers = _answers(resource.probes(), world, uncertain=uncertain)
     hints = _answers(resource.hints(), world, uncertain=uncertain)
-    settled = next(outputs_in(resource), None) is None and not sealed_in(resource)
-    known = all(map(is_known, answers.values())) and settled
+    known = all(map(is_known, answers.values())) and next(outputs_in(resource), None) is None
+    known = known and not sealed_in(resource)
     told = {p: a for p, a in hints.items() if is_known(a)}
     if known:
         wanted, found = refined(resource, answers)
@@ -69,7 +69,7 @@ def is_sealed(value: Any) -> bool:
 
 def sealed_in(resource: Resource) -> tuple[Content, ...]:
     """Its contents whose secrets are not available now."""
-    return tuple(content for content in contents_in(resource) if content.is_sealed)
+    return tuple([content for content in contents_in(resource) if content.is_sealed])
 
 
 def _answers(probes: tuple[Probe, ...], world: World, *, uncertain: bool) -> dict[Probe, Any]:
