@@ -22,6 +22,7 @@ from cfgdsl import (
     ops,
     probes,
 )
+from cfgdsl.core.edits import Folded
 from cfgdsl.core.expected import CONTENT, Expected, mask, side_by_side
 from cfgdsl.core.planner import Planned
 from cfgdsl.core.predict import Identity
@@ -65,7 +66,12 @@ def plan_of(machine: Machine, resources: list[Resource]) -> Planned | None:
         found = machine.plan(*resources)
     except ConfigurationError:
         return None
-    return None if found.plan.problems else found
+    return None if found.plan.problems or _has_open_edits(found) else found
+
+
+def _has_open_edits(planned: Planned) -> bool:
+    """What is refused: see below."""
+    return any(isinstance(planned.resources[s.id], Folded) for s in planned.plan.steps if s.is_open)
 
 
 def comes_back(machine: Machine, resources: list[Resource]) -> None:
@@ -224,6 +230,12 @@ def test_references_come_back_as_identities() -> None:
     data = fields_to_json(made)
     assert data["restart_on"] == ["tiny-package:p", "tiny-file:/f"]
     assert data["after"] == ["tiny-package:p"]
+
+
+def test_edits_of_what_only_the_run_brings_are_refused_for_now() -> None:
+    folded = Folded(TinyFile("/f"), (), says=())
+    with pytest.raises(NotSavableError, match="file holds a TinyFile"):
+        fields_to_json(folded)
 
 
 def test_an_output_is_refused_for_now() -> None:

@@ -8,7 +8,8 @@ import attrs
 from cfgdsl import Content, Event, HostPlan, Step, probes
 from cfgdsl.core.graph import build
 from cfgdsl.core.origin import Origin
-from cfgdsl.core.planner import Request, plan_host, questions
+from cfgdsl.core.planner import Planned, Request, plan_host, questions
+from cfgdsl.core.predict import Identity
 from cfgdsl.core.probes import Probe
 from cfgdsl.core.resource import Resource
 from cfgdsl.engine.events import StepDone
@@ -42,10 +43,10 @@ def execution(plan: HostPlan, resources: dict[int, Resource], seen: list[Event])
         run="r",
         by={},
         project=None,
-        plan=plan,
-        resources=resources,
+        planned=Planned(plan, resources),
         vault=Vault(),
-        request=Request(host="h", graph=build((), {})),
+        identity=Identity(),
+        verify=lambda *_: (),
         emit=seen.append,
     )
 
