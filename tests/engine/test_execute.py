@@ -56,7 +56,7 @@ def test_how_a_step_ended_is_told_without_texts_of_the_host() -> None:
         id=0, host="h", identity="file:/f", action="update", reason="", origin=Origin("infra.py", 1)
     )
     answers = [None, {"sha256": "0" * 64, "size": 5, "text": "older secret"}]
-    ended = {"event": "done", "step": "0", "outcome": "stale", "detail": {"answers": answers}}
+    ended = {"event": "done", "step": "0", "outcome": "unproven", "detail": {"answers": answers}}
     seen: list[Event] = []
     made = execution(HostPlan(host="h", steps=(step,)), {}, seen)
     assert not made.execute(cast("Session", FakeSession([ended])))
