@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from cfgdsl.engine.options import Options
     from cfgdsl.engine.project import Project, load
     from cfgdsl.engine.run import Run
+    from cfgdsl.engine.saved import SavedPlan, load_plan
 
 _HOME = {
     "AbsPath": "core.values",
@@ -89,7 +90,9 @@ _HOME = {
     "exists": "core.condition",
     "field": "core.fields",
     "key": "core.fields",
+    "SavedPlan": "engine.saved",
     "load": "engine.project",
+    "load_plan": "engine.saved",
     "moved": "engine.declare",
     "project": "engine.declare",
     "resource": "core.resource",
@@ -138,6 +141,7 @@ __all__ = [
     "Project",
     "Resource",
     "Run",
+    "SavedPlan",
     "Secret",
     "Step",
     "TargetError",
@@ -155,6 +159,7 @@ __all__ = [
     "key",
     "keys",
     "load",
+    "load_plan",
     "moved",
     "ops",
     "probes",

@@ -5,7 +5,7 @@ DONE = 0
 FAILED = 1
 """Anything failed: a step, an unreachable host; or the user declined."""
 USAGE = 2
-"""The command line or the configuration is wrong; nothing was run anywhere."""
+"""The command line, the configuration or a plan file is wrong; nothing was run anywhere."""
 PENDING = 3
 """Changes are pending (`plan --detailed-exitcode`)."""
 INTERRUPTED = 130

@@ -16,7 +16,8 @@ from cfgdsl.cli.lazy import group_of
 COMMANDS = {
     "init": "Write a first infra.py, and a test for it.",
     "plan": "Show what apply would change; change nothing.",
-    "apply": "Plan, ask, make the changes, and prove them.",
+    "show": "Show a saved plan.",
+    "apply": "Plan, or take a saved plan; ask, make the changes, and prove them.",
     "facts": "Show what hosts say of themselves.",
     "graph": "Show resources and what comes before what.",
     "why": "Explain why one resource comes before another.",
@@ -27,8 +28,9 @@ COMMANDS = {
 _app = typer.Typer(
     name="cfgdsl",
     help="Configure fleets of Linux hosts from plain, typed Python.",
-    epilog="Exit codes: 0 done, 1 something failed or you declined, 2 the command line or the "
-    "configuration is wrong, 3 changes are pending (plan --detailed-exitcode), 130 Ctrl-C.",
+    epilog="Exit codes: 0 done, 1 something failed or you declined, 2 the command line, the "
+    "configuration or a plan file is wrong, 3 changes are pending (plan --detailed-exitcode), "
+    "130 Ctrl-C.",
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -14,6 +15,9 @@ from cfgdsl.engine.events import Event, HostReady, Listener
 from cfgdsl.engine.inventory import select
 from cfgdsl.engine.options import Options
 from cfgdsl.engine.project import Project
+
+if TYPE_CHECKING:
+    from cfgdsl.engine.saved import SavedPlan
 
 
 @attrs.frozen
@@ -29,19 +33,33 @@ class Connections:
 @contextmanager
 def opened(file: Path, terminal: Terminal, connections: Connections) -> Iterator[Project]:
     """The loaded configuration; its connections are closed afterwards."""
-    options = Options(
-        parallel=connections.parallel,
-        ssh_config=connections.ssh_config,
-        accept_new_host_keys=connections.accept_new_host_keys,
-        connect_timeout=connections.connect_timeout,
-        ask=terminal.ask_secret if terminal.is_interactive else None,
-    )
+    options = _options(terminal, connections)
     with (
         terminal.running_code(),
         cfgdsl.load(file, options=options) as project,
         ending(project.stop),
     ):
         yield project
+
+
+@contextmanager
+def opened_plan(
+    file: Path, trust: str | None, terminal: Terminal, connections: Connections
+) -> "Iterator[SavedPlan]":
+    """The plan in a file; its connections are closed afterwards."""
+    options = _options(terminal, connections)
+    with cfgdsl.load_plan(file, trust=trust, options=options) as saved, ending(saved.stop):
+        yield saved
+
+
+def _options(terminal: Terminal, connections: Connections) -> Options:
+    return Options(
+        parallel=connections.parallel,
+        ssh_config=connections.ssh_config,
+        accept_new_host_keys=connections.accept_new_host_keys,
+        connect_timeout=connections.connect_timeout,
+        ask=terminal.ask_secret if terminal.is_interactive else None,
+    )
 
 
 def watching(progress: Progress, terminal: Terminal) -> Listener:

@@ -64,6 +64,27 @@ MaxFailures = Annotated[
     ),
 ]
 
+Out = Annotated[
+    Path | None,
+    typer.Option("--out", metavar="FILE", help="Save the plan, for `apply FILE` to execute."),
+]
+Sign = Annotated[
+    Path | None,
+    typer.Option("--sign", metavar="KEY", help="Sign it with an ed25519 key of OpenSSH's."),
+]
+Trust = Annotated[
+    str | None,
+    typer.Option(
+        "--trust", metavar="PUBKEY", help="Only plans signed by this key: a file, or ssh-ed25519..."
+    ),
+]
+PlanFile = Annotated[
+    Path, typer.Argument(metavar="FILE", help="A plan that `plan --out FILE` saved.")
+]
+ConfigOrPlan = Annotated[
+    Path, typer.Argument(metavar="FILE", help="The configuration module, or a saved plan.")
+]
+
 
 def split_tags(tags: list[str] | None) -> tuple[str, ...]:
     """``--tags a,b --tags c`` as names.

@@ -10,7 +10,7 @@ from cfgdsl.cli.render.plan import plan_lines
 from cfgdsl.cli.run_log import RunLog
 from cfgdsl.cli.terminal import Terminal, words
 from cfgdsl.core.plan import Plan
-from cfgdsl.engine.events import Event
+from cfgdsl.engine.events import Event, HostPlanned
 from cfgdsl.engine.run import Run
 
 
@@ -23,6 +23,9 @@ class Screen(Protocol):
 
     def planned(self, plan: Plan) -> None:
         """The plan is made."""
+
+    def read(self, plan: Plan) -> None:
+        """The plan comes from a file."""
 
     def begun(self, plan: Plan) -> None:
         """The run of `plan` begins."""
@@ -48,6 +51,10 @@ class ForPeople:
     def planned(self, plan: Plan) -> None:
         """The plan, to be approved."""
         self.terminal.show(plan_lines(plan, self.terminal.view))
+
+    def read(self, plan: Plan) -> None:
+        """The same."""
+        self.planned(plan)
 
     def begun(self, plan: Plan) -> None:
         """On a terminal with many hosts the rows of progress stand for the steps that end well."""
@@ -86,6 +93,11 @@ class ForPrograms:
 
     def planned(self, plan: Plan) -> None:
         """Its events have said so."""
+
+    def read(self, plan: Plan) -> None:
+        """No events have said so."""
+        for host in plan.hosts:
+            self.heard(HostPlanned(host=host.host, plan=host))
 
     def begun(self, plan: Plan) -> None:
         """Its events will say so."""

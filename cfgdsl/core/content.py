@@ -11,6 +11,9 @@ import attrs
 TEXT_LIMIT = 64 * 1024
 """The longest text that a diff shows, in bytes."""
 
+_SEALED = "sealed:"
+"""Begins what stands for the digest of a content that is not known: no runner takes it for one."""
+
 
 @attrs.frozen(repr=False)
 class Content:
@@ -26,6 +29,8 @@ class Content:
     """The bytes themselves, for small contents."""
     path: str | None = attrs.field(default=None, eq=False, repr=False)
     """Where on the controller a large content is read from."""
+    offset: int | None = attrs.field(default=None, eq=False, repr=False)
+    """Where in that file it begins, when it is only a part of it."""
     secret: bool = attrs.field(default=False, eq=False)
     """Whether it holds a secret: then neither text nor digest are ever shown or stored."""
     shown: str | None = attrs.field(default=None, eq=False, repr=False)
@@ -41,6 +46,21 @@ class Content:
     def hidden(cls) -> "Content":
         """What a plan's JSON says of a content that holds a secret: that there is one."""
         return cls("", 0, secret=True)
+
+    @classmethod
+    def sealed(cls, shown: str) -> "Content":
+        """What `shown` becomes once the secrets that it refers to are known; equal by reference.
+
+        >>> Content.sealed("password=...").is_sealed
+        True
+        """
+        name = hashlib.sha256(shown.encode()).hexdigest()
+        return cls(_SEALED + name, 0, secret=True, shown=shown)
+
+    @property
+    def is_sealed(self) -> bool:
+        """Whether its bytes, and so its digest, are not known now."""
+        return self.secret and self.sha256.startswith(_SEALED)
 
     @property
     def is_kept(self) -> bool:
@@ -65,7 +85,7 @@ class Content:
         # Its data are the secret itself; that leaves memory through the channel to a host only.
         if self.secret:
             raise TypeError("a content that holds a secret cannot be pickled")
-        return Content, (self.sha256, self.size, self.data, self.path)
+        return Content, (self.sha256, self.size, self.data, self.path, self.offset)
 
     def __copy__(self) -> "Content":
         return self

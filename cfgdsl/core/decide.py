@@ -11,7 +11,7 @@ import attrs
 from cfgdsl.core.diff import Change, compare
 from cfgdsl.core.ops import Op
 from cfgdsl.core.predict import Identity, World
-from cfgdsl.core.probes import Answer, Answers, Probe, is_known
+from cfgdsl.core.probes import Answer, Answers, Probe, Unknown, is_known
 from cfgdsl.core.resource import Resource, is_absent
 from cfgdsl.runner import wire
 
@@ -24,6 +24,7 @@ class Decision:
     want: str | None = attrs.field(repr=False)
     before: Resource | None = None
     """As it was found."""
+    answers: tuple[Answer | Unknown, ...] = attrs.field(default=(), repr=False)
 
 
 def digest_of(answers: Iterable[Answer]) -> str:
@@ -63,8 +64,9 @@ def decide(change: Change[Any], world: World, probes: Sequence[Probe]) -> Decisi
     ops = change.desired.ops(change)
     for op in ops:
         world.apply(op)
-    answers = [world.answer(probe) for probe in probes]
-    return Decision(ops, digest_of(answers) if all(map(is_known, answers)) else None, change.before)
+    answers = tuple(world.answer(probe) for probe in probes)
+    want = digest_of(answers) if all(map(is_known, answers)) else None
+    return Decision(ops, want, change.before, answers)
 
 
 def decide_open(

@@ -9,6 +9,7 @@ import attrs
 from cfgdsl.core.errors import ConfigurationError, Diagnostic
 from cfgdsl.core.origin import capture_origin
 from cfgdsl.core.probes import Answer, Answers, Probe
+from cfgdsl.runner.wire import digest
 
 T = TypeVar("T")
 
@@ -155,14 +156,16 @@ class _Facts:
         self._ask = ask
         self._network: NetworkFacts | None = None
         self._custom: dict[Any, Any] = {}
+        self._read: dict[str, Any] = {}
+        """What was read: what a plan was made from."""
 
     def __getattr__(self, name: str) -> Any:
         if name in _BASIC:
-            return getattr(self._basic, name)
+            return self._read.setdefault(name, getattr(self._basic, name))
         if name in _NETWORK:
             if self._network is None:
                 self._network = self._fetch_network()
-            return getattr(self._network, name)
+            return self._read.setdefault(name, getattr(self._network, name))
         if name.startswith("__"):
             raise AttributeError(name)
         near = difflib.get_close_matches(name, [*_BASIC, *_NETWORK], n=1)
@@ -180,8 +183,14 @@ class _Facts:
                 zip(fact.probes, self._ask(fact.probes), strict=True)
             )
             self._custom[fact] = fact.parse(Answers(answers))
+            self._read[f"custom {len(self._custom)}"] = list(answers.values())
         value: T = self._custom[fact]
         return value
+
+    def digest(self) -> str:
+        """A digest of what was read, empty when nothing was."""
+        plain = {name: _plain(value) for name, value in self._read.items()}
+        return digest([plain]) if plain else ""
 
     def all(self) -> dict[str, Any]:
         """Every built-in fact, for `cfgdsl facts`."""
@@ -197,12 +206,23 @@ if TYPE_CHECKING:
         """What a host says of itself: the fields of `BasicFacts` and `NetworkFacts`."""
 
         def __getitem__(self, fact: CustomFact[T]) -> T: ...
+        def digest(self) -> str:
+            """A digest of what was read, empty when nothing was."""
+            ...
+
         def all(self) -> dict[str, Any]:
             """Every built-in fact, by name."""
             ...
 
 else:
     Facts = _Facts
+
+
+def _plain(value: Any) -> Any:
+    """A fact as JSON."""
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return attrs.asdict(value) if attrs.has(type(value)) else value
 
 
 def lazy_facts(

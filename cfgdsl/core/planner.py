@@ -11,6 +11,7 @@ from cfgdsl.core.diff import DELETE, UPDATE, Change
 from cfgdsl.core.dropped import Drops
 from cfgdsl.core.errors import Diagnostic, ImpossibleError
 from cfgdsl.core.exchange import Exchange, Export, Foreign, refuse_unknown
+from cfgdsl.core.expected import Expected
 from cfgdsl.core.footprint import Footprint
 from cfgdsl.core.graph import Graph, build, with_awaits
 from cfgdsl.core.inputs import known_part, may_wait, outputs_in
@@ -21,9 +22,10 @@ from cfgdsl.core.plan import HostPlan, Part, Skip, Step, reason_for
 from cfgdsl.core.predict import Identity, World
 from cfgdsl.core.probes import Answer, Probe, Run, Unknown, is_error, is_known
 from cfgdsl.core.record import HostRecord, Owed
-from cfgdsl.core.resource import Resource, is_absent
+from cfgdsl.core.resource import Resource, contents_in, is_absent
+from cfgdsl.core.secret import redact, secrets_in
 from cfgdsl.core.tasks import TaskSteps
-from cfgdsl.core.view import View, foresee, look
+from cfgdsl.core.view import View, foresee, look, sealed_in
 
 
 @attrs.frozen(kw_only=True)
@@ -57,10 +59,12 @@ class Request:
 
 @attrs.frozen
 class Planned:
-    """A host's plan, and the resource behind each step for what is decided during the run."""
+    """A host's plan; the resource behind each step, for what is decided during the run; and what
+    each closed step expects to find."""
 
     plan: HostPlan
     resources: Mapping[int, Resource]
+    expected: Mapping[int, Expected] = attrs.field(factory=dict)
     graph: Graph = attrs.field(factory=lambda: build((), {}), repr=False)
     """With the edges that only the answers brought."""
     export: Callable[[str], Export] = attrs.field(
@@ -108,6 +112,7 @@ class _Planner:
         self.predecessors = self.graph.predecessors()
         self.steps: list[Step] = []
         self.resources: dict[int, Resource] = {}
+        self.expected: dict[int, Expected] = {}
         self.skipped: list[Skip] = []
         self.notes: list[Diagnostic] = []
         self.problems: list[Diagnostic] = []
@@ -158,13 +163,20 @@ class _Planner:
             barriers=self.barriers.used(steps),
             unchanged=self.unchanged,
             skipped=tuple(self.skipped),
-            problems=tuple(self.problems),
             notes=(*self.ledger.notes(self.request.host), *self.notes),
+            problems=tuple(self.problems),
             adopt=self.ledger.adopt,
             forget=self.ledger.forget(self.graph.position, {s.identity for s in self.steps}),
             rename=self.ledger.rename,
         )
-        return Planned(plan, self.resources, self.graph, self._export, tuple(self.unasked))
+        return Planned(
+            plan,
+            self.resources,
+            expected=self.expected,
+            graph=self.graph,
+            export=self._export,
+            unasked=tuple(self.unasked),
+        )
 
     def _export(self, identity: str) -> Export:
         if self.problems or identity not in self.graph.position:
@@ -316,20 +328,20 @@ class _Planner:
         if closed:
             decision = decide(change, self.world, probes)
             ops, want, before = decision.ops, decision.want, digest_of(view.answers.values())
+            found = Expected.of(view.answers.values(), decision.answers)
+            self.expected[len(self.steps)] = found
         else:
             self._foresee(change, probes)
+            self._note_secrets(resource)
         if not certain and resource.only_if is not None:
             probes = tuple(dict.fromkeys((*probes, resource.only_if.probe)))
         self.ledger.refuse_protected(resource, change)
         dropped = self.request.drops.actions.get(resource.identity)
         action = change.action if change.is_needed else DELETE if is_absent(resource) else UPDATE
-        reason = "hangs on what an earlier step brings"
-        if change.is_needed:
-            reason = reason_for(change.action, change.fields, change.desired.kind, always=always)
         return self.add_step(
             change.desired if closed else resource,  # an open one is refined anew in the run
             action=dropped or action,
-            reason=self.request.drops.reason if dropped else reason,
+            reason=self.request.drops.reason if dropped else _reason(resource, view),
             corrective=self.ledger.is_corrective(resource),
             record=self.ledger.note(resource, change) if closed else None,
             release=dropped is not None,
@@ -342,6 +354,19 @@ class _Planner:
             possible=not (certain and view.is_promised),
             always=always,
         )
+
+    def _note_secrets(self, resource: Resource) -> None:
+        """Say which secrets were not available; the plan works without."""
+        for content in sealed_in(resource):
+            names = ", ".join(redact(str(s)) for s in secrets_in(content.shown or ""))
+            self.notes.append(
+                Diagnostic(
+                    summary="holds a secret that is not available now",
+                    detail=f"It is compared during the run, which needs it: {names}.",
+                    address=f"{self.request.host}/{resource.identity}",
+                    origins=(resource.origin,),
+                )
+            )
 
     def _foresee(self, change: Change[Resource], probes: tuple[Probe, ...]) -> None:
         """The world after an open step: as declared where that can be said, else unknown."""
@@ -371,6 +396,7 @@ class _Planner:
             gates=self._gates(identity, resource),
             retries=resource.retries,
             timeout=resource.timeout,
+            secret=any(content.secret for content in contents_in(resource)),
             origin=resource.origin,
             component=next((c for i in named if (c := self.component_of.get(i))), ""),
             parts=tuple(Part(part.identity, part.origin) for part in parts),
@@ -420,6 +446,17 @@ class _Planner:
                 origins=error.origins or (resource.origin,),
             )
         )
+
+
+def _reason(resource: Resource, view: View) -> str:
+    """Why a resource has a step, in words."""
+    change = view.change
+    if not change.is_needed:
+        return "hangs on what an earlier step brings"
+    if not view.is_promised and sealed_in(resource):
+        return "hangs on a secret that is not available now"
+    always = bool(getattr(resource, "always", False))
+    return reason_for(change.action, change.fields, change.desired.kind, always=always)
 
 
 def _subjects(probe: Probe) -> tuple[str, ...]:

@@ -31,6 +31,7 @@ from cfgdsl.core.probes import (
     is_known,
 )
 
+_SECRET = Unknown("a secret decides it")
 _KIND_WORDS = {"dir": "directory", "link": "symbolic link", "other": "special file"}
 
 
@@ -124,7 +125,8 @@ class World:
         if isinstance(now, dict) and now.get("kind") == "dir":
             raise ImpossibleError(f"{path} is a directory, not a file")
         kept = now if isinstance(now, dict) and now.get("kind") == "file" else {}
-        self._paths.set(path, self._attributes("file", path, op, now=now, kept=kept), op.content)
+        content = _SECRET if op.content.is_sealed else op.content
+        self._paths.set(path, self._attributes("file", path, op, now=now, kept=kept), content)
 
     def _mkdir(self, op: Mkdir) -> None:
         if op.parents:

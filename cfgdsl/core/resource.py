@@ -18,6 +18,7 @@ import attrs
 
 from cfgdsl.core.attributes import NoAttributeError
 from cfgdsl.core.condition import Condition
+from cfgdsl.core.content import Content
 from cfgdsl.core.context import active
 from cfgdsl.core.errors import ConfigurationError, Diagnostic
 from cfgdsl.core.fields import Field, field, key
@@ -87,6 +88,23 @@ class ResourceType(type):
             if collector is not None:
                 collector.add(instance)
             return instance
+
+    def restored(cls, values: Mapping[str, Any], origin: Origin) -> "Resource":
+        """A resource from values in normal form, as a saved plan has them; others are defaults.
+
+        Raises `ValueError` for fields that it does not have, or that are missing.
+        """
+        unknown = values.keys() - cls.fields_.by_name.keys()
+        missing = [name for name in cls.fields_.required if name not in values]
+        if unknown or missing:
+            raise ValueError(f"a {cls.kind} with {sorted(unknown)} and without {missing}")
+        instance: Resource = object.__new__(cast("type[Resource]", cls))
+        instance.__dict__.update(cls.fields_.defaults)
+        instance.__dict__.update(values)
+        instance.__dict__["#origin"] = origin
+        outputs = tuple(n for n, v in values.items() if isinstance(v, Output))
+        instance.__dict__["#outputs"] = outputs
+        return instance
 
 
 def _built(
@@ -330,6 +348,15 @@ def resource(name: str) -> Callable[[R], R]:
 def state_fields(cls: ResourceType) -> tuple[Slot, ...]:
     """The fields that are observed and compared."""
     return cls.fields_.state
+
+
+def contents_in(resource: Resource) -> tuple[Content, ...]:
+    """The contents among its fields."""
+    values = resource.__dict__
+    found: tuple[Content, ...] | None = values.get("#contents")
+    if found is None:  # asked more than once while a plan is made
+        found = values["#contents"] = tuple([v for v in values.values() if type(v) is Content])
+    return found
 
 
 def is_absent(resource: Resource | None) -> bool:

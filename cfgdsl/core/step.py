@@ -102,6 +102,8 @@ class Step:
     """What the host's record will say of the resource; None for an open step and for tasks."""
     release: bool = False
     """Whether the resource is owned no longer afterwards."""
+    secret: bool = False
+    """Whether its answers tell of a content that holds a secret: then no digest leaves memory."""
     origin: Origin
     component: str = ""
     tags: tuple[str, ...] = ()
@@ -120,7 +122,7 @@ class Step:
 
     def to_json(self) -> dict[str, Any]:
         """The step as JSON: secrets by reference, and no digest that one could be guessed from."""
-        secret = self._holds_secret
+        secret = self.holds_secret
         return {
             "id": self.id,
             "identity": self.identity,
@@ -150,6 +152,7 @@ class Step:
             "since": self.since,
             "corrective": self.corrective,
             "release": self.release,
+            "secret": self.holds_secret,
             "origin": origin_to_json(self.origin),
             "component": self.component,
             "tags": list(self.tags),
@@ -160,7 +163,10 @@ class Step:
         }
 
     @property
-    def _holds_secret(self) -> bool:
+    def holds_secret(self) -> bool:
+        """Whether anything about it could be used to guess a secret."""
+        if self.secret:
+            return True
         values = [value for c in self.fields for value in (c.before, c.after)]
         values += [op.content for op in self.ops or () if isinstance(op, Put)]
         return any(isinstance(value, Content) and value.secret for value in values)

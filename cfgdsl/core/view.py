@@ -5,6 +5,7 @@ from typing import Any
 
 import attrs
 
+from cfgdsl.core.content import Content
 from cfgdsl.core.decide import refined
 from cfgdsl.core.diff import Change, compare
 from cfgdsl.core.errors import ImpossibleError
@@ -12,7 +13,7 @@ from cfgdsl.core.inputs import known_part, may_wait
 from cfgdsl.core.output import Output
 from cfgdsl.core.predict import World
 from cfgdsl.core.probes import Answer, Answers, Probe, Query, Unknown, is_error, is_known
-from cfgdsl.core.resource import Resource, is_absent
+from cfgdsl.core.resource import Resource, contents_in, is_absent
 
 
 @attrs.frozen
@@ -27,9 +28,10 @@ class View:
 
     @property
     def is_promised(self) -> bool:
-        """Whether it changes for sure; what is compared with an output may be as wanted already."""
+        """Whether it changes for sure; what is compared with an output, or with a secret that is
+        not available now, may be as wanted already."""
         change = self.change
-        awaited = [isinstance(c.after, Output) for c in change.fields]
+        awaited = [isinstance(c.after, Output) or is_sealed(c.after) for c in change.fields]
         if any(isinstance(c.after, Unknown) for c in change.fields):
             return False
         return change.is_needed and (is_absent(change.before) or not awaited or not all(awaited))
@@ -47,7 +49,7 @@ def look(
     answers = _answers(part.probes(), world, uncertain=uncertain)
     hints = _answers(part.hints(), world, uncertain=uncertain)
     told = {p: a for p, a in hints.items() if is_known(a)}
-    if all(map(is_known, answers.values())):
+    if all(map(is_known, answers.values())) and not sealed_in(part):
         wanted, found = refined(part, answers)
         observed = wanted.observe(Answers({**told, **found}))
         change = compare(resource if wanted is part else wanted, observed)
@@ -61,6 +63,16 @@ def look(
     except ImpossibleError:
         observed = None
     return View(answers, False, compare(resource if wanted is part else wanted, observed))
+
+
+def is_sealed(value: Any) -> bool:
+    """Whether it is a content that holds a secret which is not available now."""
+    return isinstance(value, Content) and value.is_sealed
+
+
+def sealed_in(resource: Resource) -> tuple[Content, ...]:
+    """Its contents whose secrets are not available now."""
+    return tuple([content for content in contents_in(resource) if content.is_sealed])
 
 
 def _answers(probes: tuple[Probe, ...], world: World, *, uncertain: bool) -> dict[Probe, Any]:

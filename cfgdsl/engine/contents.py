@@ -1,6 +1,7 @@
 """Contents: resolves references to local files, templates and secret texts, and streams them."""
 
 import hashlib
+import sys
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -73,7 +74,9 @@ class Contents:
     def _text(self, text: str) -> Content:
         if not secrets_in(text):
             return Content.of(text)
-        return attrs.evolve(Content.of(self._vault.reveal(text)), secret=True, shown=text)
+        if not self._vault.has(text):
+            return Content.sealed(text)
+        return revealed(Content.sealed(text), self._vault)
 
     def _local(self, path: str, origin: Origin) -> Content:
         """Hashed once however many hosts share it; read again when it changes on disk."""
@@ -114,14 +117,25 @@ class _Rendering:
         return self.contents.rendered(self.path, variables, self.origin)
 
 
+def revealed(content: Content, vault: Vault) -> Content:
+    """A sealed content with its bytes, any other as it is; raises `ConfigurationError`."""
+    if not content.is_sealed:
+        return content
+    text = content.shown or ""
+    return attrs.evolve(Content.of(vault.reveal(text)), secret=True, shown=text)
+
+
 def stream(content: Content) -> Iterator[bytes]:
     """The bytes of a content, in pieces."""
     if content.data is not None:
         yield content.data
         return
+    left = sys.maxsize if content.offset is None else content.size
     try:
         with Path(str(content.path)).open("rb") as file:
-            while piece := file.read(_CHUNK):
+            file.seek(content.offset or 0)
+            while piece := file.read(min(_CHUNK, left)):
+                left -= len(piece)
                 yield piece
     except OSError as error:
         raise ConfigurationError(

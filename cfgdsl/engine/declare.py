@@ -72,6 +72,8 @@ class Declarations:
 
     folder: Path | None = None
     """Where the configuration lies: its functions may import what lies beside it."""
+    code: dict[str, str] = attrs.field(factory=dict)
+    """Digests of the files that it consists of, relative to the folder."""
     project: str | None = None
     secrets: Any = None
     configured: list[Configured[Any]] = attrs.field(factory=list)

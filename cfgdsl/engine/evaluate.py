@@ -46,6 +46,7 @@ class Evaluation:
         self._configured = declarations.configured
         self._folder = declarations.folder
         self._moved = declarations.moved
+        self._code = declarations.code
         self._contents = contents
         self._sessions = sessions
         self._turn: Turn[_Key] = Turn()
@@ -77,6 +78,11 @@ class Evaluation:
             for collector in collected:
                 moved.update(collector.moved)
             return Evaluated(build(resources, components, host=host.name), components, moved)
+
+    def facts_read(self) -> dict[str, str]:
+        """By host, a digest of the facts that the configuration has read of it."""
+        found = {name: facts.digest() for name, facts in sorted(self._facts.items())}
+        return {name: digest for name, digest in found.items() if digest}
 
     def _collected(self, host: Host[Any]) -> Iterator[Collector]:
         """Function by function, whatever the order in which they were evaluated."""
@@ -124,7 +130,7 @@ class Evaluation:
         self._collectors[key] = Collector(host, self._facts_of)
         token = active.set(self._collectors[key])
         try:
-            with importable(self._folder) if self._folder else nullcontext():
+            with importable(self._folder, self._code) if self._folder else nullcontext():
                 return configured.function(host)
         except (CfgdslError, KeyboardInterrupt):
             raise

@@ -3,7 +3,7 @@
 The runner works through the steps by itself; this is the controller's half of that conversation.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -11,12 +11,14 @@ import attrs
 from cfgdsl.core.content import Content
 from cfgdsl.core.decide import decide_open, differences
 from cfgdsl.core.errors import ImpossibleError
+from cfgdsl.core.expected import mask, side_by_side, unlike_wanted
 from cfgdsl.core.ledger import note_of
 from cfgdsl.core.ops import Op, Put
 from cfgdsl.core.plan import Barrier, HostPlan, Step
-from cfgdsl.core.planner import Request
+from cfgdsl.core.planner import Planned
+from cfgdsl.core.predict import Identity
 from cfgdsl.core.probes import Answer, Probe, is_error
-from cfgdsl.core.resource import Resource
+from cfgdsl.core.resource import Resource, contents_in
 from cfgdsl.engine.contents import stream
 from cfgdsl.engine.events import (
     HostDeviated,
@@ -30,7 +32,7 @@ from cfgdsl.engine.gates import Gates
 from cfgdsl.engine.run import WELL
 from cfgdsl.engine.values import Values, texts_of
 from cfgdsl.engine.vault import Vault
-from cfgdsl.engine.verify import last_look
+from cfgdsl.engine.verify import Verify
 from cfgdsl.engine.waiting import Waiting, gate_id
 from cfgdsl.targets.session import Session
 
@@ -43,23 +45,29 @@ class HostExecution:
     by: Mapping[str, str]
     """Who runs this, from where: kept in the host's record."""
     project: str | None
-    plan: HostPlan
-    resources: Mapping[int, Resource]
+    planned: Planned
+    """With the bytes of every secret content."""
     vault: Vault
-    request: Request
-    """What the plan was made from."""
+    identity: Identity
+    verify: Verify
+    """Looks once more at all that was declared."""
     emit: Listener
     values: Values
     gates: Gates
     _filled: dict[int, tuple[Resource, tuple[Probe, ...]]] = attrs.field(factory=dict, init=False)
     """Open steps whose outputs are known by now: as what, and what is asked about them."""
 
+    @property
+    def plan(self) -> HostPlan:
+        """What is to be done."""
+        return self.planned.plan
+
     def execute(self, session: Session) -> bool:
         """Execute the plan; whether every step ended well. Raises `TargetError`."""
         steps = [self._wire(step) for step in self.plan.steps]
         steps += map(wire_barrier, self.plan.barriers)
         waiting = Waiting(self.plan, self.gates, session)
-        contents = self._contents()
+        contents = {content.sha256: content for content in self._contents()}
         sent = frozenset(contents)
         outcomes: list[StepDone] = []
         for message in session.execute(
@@ -89,23 +97,10 @@ class HostExecution:
 
     def _stays(self, session: Session, outcomes: Sequence[StepDone]) -> bool:
         """Whether all is as declared when it is looked at once more."""
-        if session.looked is None:
-            return True
-        left = last_look(session, self._request_now(), self.plan, outcomes)
+        left = self.verify(session, outcomes)
         if left:
             self.emit(HostDeviated(host=self.plan.host, deviations=left))
         return not left
-
-    def _request_now(self) -> Request:
-        """What a plan would be made from now that outputs are known."""
-        return attrs.evolve(
-            self.request,
-            foreign=self.values.foreign,
-            recorded_outputs={
-                **self.request.recorded_outputs,
-                **self.values.brought_by(self.plan.host),
-            },
-        )
 
     def _notes(self) -> dict[str, Any]:
         """What the record is told beside the steps."""
@@ -121,22 +116,22 @@ class HostExecution:
         }
         return {name: note for name, note in notes.items() if note}
 
+    def _contents(self) -> Iterator[Content]:
+        """Every content that is known to be written, by open steps too."""
+        for step in self.plan.steps:
+            yield from _sent(_op_contents(step.ops or ()))
+            if step.is_open:
+                yield from _sent(contents_in(self.planned.resources[step.id]))
+
     def _wire(self, step: Step) -> dict[str, Any]:
-        """A step as the runner takes it, with what holds for this run only."""
+        """A step as the runner takes it, with what holds for this run only; one of which only a
+        part can be compared is decided here."""
         data = wire_step(step, self.vault)
         data["after"] = [*data.get("after", ()), *map(gate_id, step.gates)]
         if self.values.is_awaited(self.plan.host, step.identity):
             data["report"] = True
-        return data
-
-    def _contents(self) -> dict[str, Content]:
-        """Every content that is known to be written, by open steps too."""
-        found: dict[str, Content] = {}
-        for step in self.plan.steps:
-            for content in (*_op_contents(step.ops or ()), *_field_contents(step)):
-                if not content.is_kept:
-                    found[content.sha256] = content
-        return found
+        expected = self.planned.expected.get(step.id)
+        return {**data, "ops": None} if expected is not None and expected.masked else data
 
     def _resolve(self, step: Step, message: dict[str, Any], sent: frozenset[str]) -> dict[str, Any]:
         """The decision on a step that the runner cannot take by itself."""
@@ -145,9 +140,15 @@ class HostExecution:
         if failed is not None:
             return {"done": "failed", "detail": {"error": str(failed)}}
         try:
-            if message["phase"] == "before":
+            if message["phase"] == "before" and step.ops is not None:
+                return self._swap(step, step.ops, answers)
+            if step.id not in self.planned.resources:  # of a type that no package has
+                expected = self.planned.expected[step.id]
+                left = unlike_wanted(step.probes, expected, answers, secret=step.holds_secret)
+            elif message["phase"] == "before":
                 return self._open(step, answers, sent)
-            left = differences(*self._as_filled(step), answers)
+            else:
+                left = differences(*self._as_filled(step), answers)
         except ImpossibleError as error:
             return {"done": "failed", "detail": {"error": error.summary, "hint": error.hint}}
         if not left:
@@ -155,7 +156,17 @@ class HostExecution:
         return {"done": "unproven", "detail": {"differences": list(left)}}
 
     def _as_filled(self, step: Step) -> tuple[Resource, tuple[Probe, ...]]:
-        return self._filled.get(step.id) or (self.resources[step.id], step.probes)
+        return self._filled.get(step.id) or (self.planned.resources[step.id], step.probes)
+
+    def _swap(self, step: Step, ops: Sequence[Op], answers: list[Answer]) -> dict[str, Any]:
+        """Compare-and-swap of a step whose secret has no digest in the plan: all else must be as
+        planned from, unless it is as wanted already."""
+        resource = None if step.always else self.planned.resources.get(step.id)
+        if resource is not None and not differences(resource, step.probes, answers):
+            return {"done": "unneeded"}
+        if mask(answers) != self.planned.expected[step.id].before:
+            return {"done": "stale", "detail": {"answers": answers}}
+        return {"ops": self.vault.reveal_json([op.to_json() for op in ops]), "want": step.want}
 
     def _open(self, step: Step, answers: list[Answer], sent: frozenset[str]) -> dict[str, Any]:
         resource, probes = self._as_filled(step)
@@ -165,7 +176,7 @@ class HostExecution:
             probes = tuple(dict.fromkeys((*filled.probes(), *asked)))
             self._filled[step.id] = filled, probes
             return {"probes": self.vault.reveal_json([p.to_json() for p in probes])}
-        decision = decide_open(resource, probes, answers, self.request.identity)
+        decision = decide_open(resource, probes, answers, self.identity)
         if decision is None:
             # What is promised has come about then: an earlier step brought more than it said.
             done = "unneeded" if step.possible else "changed"
@@ -185,8 +196,10 @@ class HostExecution:
         return note_of(resource, before).to_wire()
 
     def _done(self, step: Step, message: dict[str, Any], waiting: Waiting) -> StepDone:
-        detail = self.vault.scrub_json(_without_texts(message.get("detail") or {}))
-        outcome = message["outcome"]
+        detail, outcome = dict(message.get("detail") or {}), message["outcome"]
+        if outcome == "stale":
+            detail = self._side_by_side(step, detail.get("answers"))
+        detail = self.vault.scrub_json(_without_texts(detail))
         cause = waiting.cause_of(step, detail, outcome)
         if "because" in detail:
             detail["because"] = cause
@@ -203,6 +216,21 @@ class HostExecution:
         self.gates.step_ended(self.plan.host, step.id, cause)
         return done
 
+    def _side_by_side(self, step: Step, answers: Any) -> dict[str, Any]:
+        """How it was planned from, what was found, and what was wanted; of a host that answers
+        nonsense, nothing."""
+        expected = self.planned.expected.get(step.id)
+        is_well = isinstance(answers, list) and len(answers) == len(step.probes)
+        if expected is None or not is_well:
+            return {}
+        rows = side_by_side(step.probes, expected, answers, secret=step.holds_secret)
+        return {"side_by_side": [row.to_json() for row in rows]}
+
+
+def _sent(contents: Iterable[Content]) -> Iterator[Content]:
+    """Those that the host has no copy of."""
+    return (content for content in contents if not content.is_kept)
+
 
 def _without_texts(detail: Mapping[str, Any]) -> dict[str, Any]:
     """What a step says of its end, without the texts of files: an older secret may be in one."""
@@ -213,6 +241,10 @@ def _without_texts(detail: Mapping[str, Any]) -> dict[str, Any]:
         for a in detail["answers"]
     ]
     return {**detail, "answers": answers}
+
+
+def _op_contents(ops: Sequence[Op]) -> Iterator[Content]:
+    return (op.content for op in ops if isinstance(op, Put))
 
 
 def wire_step(step: Step, vault: Vault) -> dict[str, Any]:
@@ -247,12 +279,3 @@ def wire_barrier(barrier: Barrier) -> dict[str, Any]:
     """A barrier as the runner takes it: a step without events."""
     causes = [str(i) for i in barrier.steps]
     return {"id": str(barrier.id), "name": "", "probes": [], "causes": causes, "barrier": True}
-
-
-def _op_contents(ops: tuple[Op, ...]) -> Iterator[Content]:
-    return (op.content for op in ops if isinstance(op, Put))
-
-
-def _field_contents(step: Step) -> Iterator[Content]:
-    if step.is_open:
-        yield from (c.after for c in step.fields if isinstance(c.after, Content))

@@ -1,7 +1,7 @@
 """Loading a configuration: runs the user's module and keeps what it declares. Talks to no host."""
 
+import hashlib
 import os
-import stat
 import sys
 import threading
 import traceback
@@ -14,6 +14,7 @@ from types import CodeType, ModuleType
 from cfgdsl.core.errors import CfgdslError, ConfigurationError, Diagnostic
 from cfgdsl.core.origin import Origin
 from cfgdsl.engine.declare import Declarations, loading
+from cfgdsl.engine.ownership import refuse_writable_by_others
 
 _MODULE = "__cfgdsl_config__"
 _lock = threading.Lock()
@@ -23,10 +24,10 @@ _lock = threading.Lock()
 def load_declarations(file: str | Path) -> Declarations:
     """Run the module and return what it declared; raises `ConfigurationError`."""
     path = Path(file).absolute()
-    code = _compile(path)
-    _refuse_writable_by_others(path)
-    declarations = Declarations(folder=path.parent)
-    with _lock, importable(path.parent):
+    code, digest = _compile(path)
+    refuse_writable_by_others(path)
+    declarations = Declarations(folder=path.parent, code={path.name: digest})
+    with _lock, importable(path.parent, declarations.code):
         token = loading.set(declarations)
         module = ModuleType(_MODULE)
         module.__file__ = str(path)
@@ -51,7 +52,8 @@ def load_declarations(file: str | Path) -> Declarations:
     return declarations
 
 
-def _compile(path: Path) -> CodeType:
+def _compile(path: Path) -> tuple[CodeType, str]:
+    """The code in a file, and the digest of its text."""
     try:
         source = path.read_bytes()
     except OSError as error:
@@ -63,7 +65,8 @@ def _compile(path: Path) -> CodeType:
             )
         ) from None
     try:
-        return compile(source, str(path), "exec", dont_inherit=True)
+        code = compile(source, str(path), "exec", dont_inherit=True)
+        return code, hashlib.sha256(source).hexdigest()
     except (SyntaxError, ValueError) as error:
         line = getattr(error, "lineno", None) or 1
         text = (getattr(error, "text", None) or "").rstrip()
@@ -88,36 +91,15 @@ class _Guard(PathFinder):
         """None: whoever comes next finds it again."""
         spec = PathFinder.find_spec(fullname, path, target)
         if spec is not None and spec.origin is not None and spec.origin.startswith(self._below):
-            _refuse_writable_by_others(Path(spec.origin))
+            refuse_writable_by_others(Path(spec.origin))
         return None
 
 
-def _refuse_writable_by_others(path: Path) -> None:
-    """Whoever may write the file, or put modules beside it, would run code as the caller."""
-    for each in (path, path.parent):
-        status = each.stat()
-        sticky = each == path.parent and bool(status.st_mode & stat.S_ISVTX)
-        if status.st_mode & stat.S_IWOTH and not sticky:
-            raise ConfigurationError(
-                Diagnostic(
-                    summary=f"{each} can be written by every user of this machine",
-                    detail="Whoever writes there would run code as you.",
-                    hint=f"chmod o-w {each}",
-                )
-            )
-        if status.st_uid not in {0, os.getuid()} and os.getuid() != 0:
-            raise ConfigurationError(
-                Diagnostic(
-                    summary=f"{each} belongs to another user (uid {status.st_uid})",
-                    hint="Copy the configuration into a folder of your own.",
-                )
-            )
-
-
 @contextmanager
-def importable(folder: Path) -> Iterator[None]:
+def importable(folder: Path, code: dict[str, str]) -> Iterator[None]:
     """Modules beside the configuration can be imported, after all installed ones, so that none is
-    replaced; they are forgotten afterwards, so that the next load runs them again."""
+    replaced; they are forgotten afterwards, so that the next load runs them again. Their digests
+    go into `code`."""
     text = str(folder)
     before = set(sys.modules)
     guard = _Guard(text)
@@ -129,8 +111,17 @@ def importable(folder: Path) -> Iterator[None]:
         sys.meta_path.remove(guard)
         sys.path.remove(text)
         for name in set(sys.modules) - before:
-            if (getattr(sys.modules[name], "__file__", None) or "").startswith(text + os.sep):
+            file = getattr(sys.modules[name], "__file__", None) or ""
+            if file.startswith(text + os.sep):
                 del sys.modules[name]
+                code[file.removeprefix(text + os.sep)] = _digest(file)
+
+
+def _digest(file: str) -> str:
+    try:
+        return hashlib.sha256(Path(file).read_bytes()).hexdigest()
+    except OSError:
+        return ""  # gone since it was imported
 
 
 def user_error(error: BaseException, what: str) -> Diagnostic:

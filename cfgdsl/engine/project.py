@@ -1,9 +1,7 @@
 """The library: load a configuration, plan it, apply the plan."""
 
-import os
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -18,15 +16,16 @@ from cfgdsl.core.errors import (
 from cfgdsl.core.host import Host, unknown_name
 from cfgdsl.core.plan import HostPlan, Plan
 from cfgdsl.engine.ad_hoc import CommandResult, all_facts, run_command
+from cfgdsl.engine.apply import Application
 from cfgdsl.engine.caller import identity_of_caller
 from cfgdsl.engine.contents import Contents
 from cfgdsl.engine.declare import Declarations, two_hosts_of_one_name
 from cfgdsl.engine.emitter import Emitter
-from cfgdsl.engine.events import HostFailed, HostPlanned, Listener, RunHalted
+from cfgdsl.engine.events import HostFailed, HostPlanned, Listener
 from cfgdsl.engine.inventory import select
 from cfgdsl.engine.load import load_declarations, user_error
 from cfgdsl.engine.options import Options
-from cfgdsl.engine.rollout import Budget, for_each_host
+from cfgdsl.engine.rollout import for_each_host
 from cfgdsl.engine.run import Run
 from cfgdsl.engine.sessions import Sessions
 from cfgdsl.engine.vault import Vault
@@ -35,9 +34,9 @@ from cfgdsl.targets.traffic import Traffic
 # What a host needs only once it is connected is imported then: while the network is waited for.
 if TYPE_CHECKING:
     from cfgdsl.core.graph import Graph
+    from cfgdsl.core.prepared import Prepared
     from cfgdsl.engine.across import Across
     from cfgdsl.engine.evaluate import Evaluation
-    from cfgdsl.engine.execute import HostExecution
     from cfgdsl.engine.observe import Observed, Wishes
     from cfgdsl.engine.run_links import RunLinks
 
@@ -66,6 +65,8 @@ class Project:
         self._emit = Emitter()
         self._sessions = Sessions(options, self._vault, self._emit)
         self._observed: dict[str, Observed] = {}
+        self._facts: dict[str, str] = {}
+        """Digests of the facts that the last evaluation read, by host."""
         self._stopping = threading.Event()
         self._across: Across | None = None
 
@@ -137,6 +138,7 @@ class Project:
             across.check()
             for name in (name for name in across.waiting if name in plans):
                 self._emit(HostPlanned(host=name, plan=plans[name]))
+        self._facts = evaluation.facts_read()
         if is_wrong and all(plan.problems for plan in plans.values()):
             problems = (p for name in chosen if name in plans for p in plans[name].problems)
             raise ConfigurationError(*dict.fromkeys(problems))
@@ -157,33 +159,38 @@ class Project:
         """Execute exactly `plan`, which this project made.
 
         `first`: so many hosts must end well before the rest begins. `max_failures`: no new host is
-        started when more failed (``3``, ``"10%"``; default: more than 25 %, and at least 3).
+        started when more failed (``3``, ``"10%"``; default: more than 25 %, and at least 3). Raises
+        `ConfigurationError`, before anything is changed, when a secret cannot be had.
         """
         self._begin(listen)
-        budget = Budget.parse(max_failures)
-        run_id = _run_id()
-        plans = {host.host: host for host in plan.hosts}
-        hosts = {host.name: host for host in self.hosts}
-        links = self._run_links(plan)
-
-        def work(name: str) -> bool:
-            try:
-                return self._apply_host(hosts[name], plans[name], run_id, links)
-            finally:
-                links.gates.host_ended(name)
-
-        halt = for_each_host(
-            links.order,
-            work,
-            parallel=self._options.parallel,
-            first=links.first(first),
-            budget=budget,
-            stopping=self._stopping,
-            left_out=links.gates.host_ended,
+        hosts = {host.host: self._prepared(host) for host in plan.hosts}
+        return self._application(self._run_links(plan)).run(
+            hosts, first=first, max_failures=max_failures
         )
-        if halt is not None:
-            self._emit(RunHalted(reason=halt.reason, not_started=halt.not_started))
-        return Run(run_id, self._emit.events)
+
+    def save(
+        self,
+        plan: Plan,
+        file: str | Path,
+        *,
+        sign: str | Path | None = None,
+    ) -> None:
+        """Write `plan`, which this project made, into a file that `load_plan` executes: exactly
+        that, without this configuration.
+
+        `sign` is a file with an ed25519 private key in OpenSSH's format. Raises
+        `ConfigurationError` when a step cannot be saved, or the file not be written.
+        """
+        from cfgdsl.engine.saved import Source, save_plan  # noqa: PLC0415 - see above
+
+        source = Source(
+            vault=self._vault,
+            code=self._declarations.code,
+            facts=self._facts,
+            commit=identity_of_caller(self._declarations.folder).get("commit", ""),
+            ask=self._options.ask,
+        )
+        save_plan(plan, [self._prepared(host) for host in plan.hosts], Path(file), source, sign)
 
     def graphs(
         self, *, limit: str | None = None, listen: Listener | None = None
@@ -237,6 +244,18 @@ class Project:
 
     def _for_each(self, names: Sequence[str], work: Callable[[str], bool]) -> None:
         for_each_host(names, work, parallel=self._options.parallel, stopping=self._stopping)
+
+    def _application(self, links: "RunLinks") -> Application:
+        return Application(
+            links=links,
+            project=self.name,
+            by=identity_of_caller(self._declarations.folder),
+            sessions=self._sessions,
+            vault=self._vault,
+            emit=self._emit,
+            parallel=self._options.parallel,
+            stopping=self._stopping,
+        )
 
     def _evaluation(self) -> "Evaluation":
         """A fresh one for each plan: results and facts of an earlier one may be outdated."""
@@ -312,29 +331,6 @@ class Project:
         self._let_go(host.name, len(self.hosts))
         return plan
 
-    def _apply_host(self, host: Host[Any], plan: HostPlan, run_id: str, links: "RunLinks") -> bool:
-        if plan.problems:
-            self._emit(HostFailed(host=host.name, problems=plan.problems))
-            return False
-        try:
-            if plan.bootstrap:
-                from cfgdsl.engine.bootstrap import run_bootstrap  # noqa: PLC0415 - see above
-
-                return run_bootstrap(host, plan, self._sessions.options, self._emit)
-            if not plan.steps and plan.is_noted:
-                return True
-            return self._execution(plan, run_id, links).execute(self._sessions.get(host))
-        except BaseException as error:
-            self._sessions.drop(host.name)  # left in the middle, it can be asked nothing else
-            if not isinstance(error, Exception):
-                raise
-            if not isinstance(error, CfgdslError):
-                error = CfgdslError(user_error(error, f"applying {host.name}"))
-            self._emit(HostFailed(host=host.name, problems=error.diagnostics))
-            return False
-        finally:
-            self._let_go(host.name, len(self.hosts))
-
     def _run_links(self, plan: Plan) -> "RunLinks":
         from cfgdsl.engine.run_links import run_links  # noqa: PLC0415 - see above
 
@@ -348,22 +344,22 @@ class Project:
         across.refuse_outdated(plan.hosts)
         return run_links(plan, waiting, across.foreign, self._contents, self._vault)
 
-    def _execution(self, plan: HostPlan, run_id: str, links: "RunLinks") -> "HostExecution":
-        from cfgdsl.engine.execute import HostExecution  # noqa: PLC0415 - see above
+    def _prepared(self, plan: HostPlan) -> "Prepared":
+        from cfgdsl.core.prepared import Prepared  # noqa: PLC0415 - see above
 
-        observed = self._observed[plan.host]
-        return HostExecution(
-            run=run_id,
-            by=identity_of_caller(self._declarations.folder),
-            project=self.name,
-            plan=plan,
-            resources=observed.planned.resources,
-            vault=self._vault,
-            request=observed.request,
-            emit=self._emit,
-            values=links.values,
-            gates=links.gates,
-        )
+        (host,) = (host for host in self.hosts if host.name == plan.host)
+        if plan.problems or plan.bootstrap:
+            return Prepared.bare(host, plan)
+        observed = self._observed.get(plan.host)
+        if observed is None or observed.planned.plan is not plan:
+            raise ConfigurationError(
+                Diagnostic(
+                    summary="not the last plan that this project made for the host",
+                    hint="Plan again; plans from files are read by cfgdsl.load_plan.",
+                    address=plan.host,
+                )
+            )
+        return Prepared(host, observed.planned, observed.identity, observed.request)
 
     def _let_go(self, name: str, hosts: int) -> None:
         """Beyond `parallel` hosts, a connection is not kept until it is needed again."""
@@ -373,6 +369,7 @@ class Project:
     def _begin(self, listen: Listener | None) -> None:
         self._emit.begin(listen)
         self._stopping.clear()
+        self._vault.look_again()
 
 
 def _hosts(declarations: Declarations) -> tuple[Host[Any], ...]:
@@ -387,9 +384,3 @@ def _hosts(declarations: Declarations) -> tuple[Host[Any], ...]:
     if problems:
         raise ConfigurationError(*dict.fromkeys(problems))
     return tuple(found.values())
-
-
-def _run_id() -> str:
-    """Sortable by time, and random enough that two controllers never make the same."""
-    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-    return f"{stamp}-{os.urandom(4).hex()}"

@@ -30,6 +30,7 @@ class Vault:
         self._store = store or {}
         self._ask = ask
         self._values: dict[Secret, str] = {}
+        self._missing: set[Secret] = set()
         self._needles: dict[str, str] = {}
 
     def value(self, secret: Secret) -> str:
@@ -39,6 +40,48 @@ class Vault:
             self._values[secret] = value
             self._needles.update((form, f"({_label(secret)})") for form in _forms(value))
         return self._values[secret]
+
+    def has(self, text: str) -> bool:
+        """Whether all that `text` refers to can be had now; what cannot is not asked for again
+        before `look_again`.
+
+        Raises `ConfigurationError` for a name that the store does not know: that is a mistake, not
+        a provider that is down.
+        """
+        return all(map(self._is_available, secrets_in(text)))
+
+    def look_again(self) -> None:
+        """Ask anew for what was not available: its provider may be up by now."""
+        self._missing.clear()
+
+    def source_of(self, secret: Secret) -> Secret | None:
+        """The secret that a name in the store stands for, through other names; any other secret is
+        its own. None: the store has the value itself. Raises `ConfigurationError`."""
+        seen = {secret}
+        while secret.source == "store":
+            found = self._store.get(secret.argument)
+            if found is None:
+                raise _without_value(secret)
+            if not isinstance(found, Secret):
+                return None
+            if found in seen:
+                raise _without_value(secret)
+            seen.add(found)
+            secret = found
+        return secret
+
+    def _is_available(self, secret: Secret) -> bool:
+        if secret in self._missing:
+            return False
+        source = self.source_of(secret) or secret
+        try:
+            self.value(secret)
+        except ConfigurationError:
+            if source.source == "prompt" and self._ask is not None:
+                raise  # who was asked and gave no answer wants to stop
+            self._missing.add(secret)
+            return False
+        return True
 
     def reveal(self, text: str) -> str:
         """`text` with every reference replaced by its value."""
@@ -80,9 +123,7 @@ class Vault:
         fetch = getattr(self, f"_from_{secret.source}")
         value: str | None = fetch(secret.argument)
         if value is None:
-            raise ConfigurationError(
-                Diagnostic(summary=f"{secret!r} has no value", hint=_HINTS[secret.source])
-            )
+            raise _without_value(secret)
         return value
 
     def _from_env(self, name: str) -> str | None:
@@ -119,6 +160,7 @@ class Vault:
         return self._ask(question) if self._ask is not None else None
 
     def _from_store(self, name: str) -> str | None:
+        self.source_of(Secret(name))  # a name that leads back to itself has no value
         value = self._store.get(name)
         return self.value(value) if isinstance(value, Secret) else value
 
@@ -130,6 +172,11 @@ _HINTS = {
     "prompt": "Run it on a terminal, where it can be asked for.",
     "store": "Add it to project(..., secrets={...}).",
 }
+
+
+def _without_value(secret: Secret) -> ConfigurationError:
+    summary = f"{secret!r} has no value"
+    return ConfigurationError(Diagnostic(summary=summary, hint=_HINTS[secret.source]))
 
 
 def _label(secret: Secret) -> str:

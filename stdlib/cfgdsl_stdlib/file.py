@@ -115,7 +115,7 @@ class File(Resource):
     def _read(self) -> probes.Read:
         wanted = self.content.sha256 if isinstance(self.content, Content) else None
         if self._holds_secret:
-            return probes.Read(self.path, unless=wanted, up_to=0, follow=self.follow)
+            return probes.Read(self.path, up_to=0, follow=self.follow)
         return probes.Read(self.path, unless=wanted, follow=self.follow)
 
     def footprint(self) -> Footprint:

@@ -198,6 +198,30 @@ FAILURE = {
     + "".join(f"more {n}\n" for n in range(20)),
 }
 
+SIDE_BY_SIDE = [
+    {
+        "question": "user deploy",
+        "field": "groups",
+        "planned_from": ["adm"],
+        "found": ["adm", "docker"],
+        "wanted": ["adm", "sudo"],
+    },
+    {
+        "question": "stat /home/deploy",
+        "field": "mode",
+        "planned_from": 0o700,
+        "found": 0o777,
+        "wanted": 0o750,
+    },
+    {
+        "question": "stat /home/deploy/.profile",
+        "field": "",
+        "planned_from": None,
+        "found": {"kind": "file", "mode": 0o600, "owner": "mal\x1b[2Jlory"},
+        "wanted": {"known": "after apply"},
+    },
+]
+
 
 def failed_run() -> RunOutcome:
     """Two hosts fail alike, one is lost, one was never started."""
@@ -215,7 +239,7 @@ def failed_run() -> RunOutcome:
     unproven = attrs.evolve(web_steps()[4], host="web3")
     differences = ["mode is 0o600, not 0o644"]
     events += [
-        StepDone(host="web3", step=stale, outcome="stale"),
+        StepDone(host="web3", step=stale, outcome="stale", detail={"side_by_side": SIDE_BY_SIDE}),
         StepDone(
             host="web3", step=unproven, outcome="unproven", detail={"differences": differences}
         ),

@@ -160,7 +160,7 @@ def test_a_plan_that_is_not_the_last_is_refused_where_hosts_wait(tmp_path: Path)
     ) as project:
         old = project.plan()
         project.plan(limit="a")
-        with pytest.raises(ConfigurationError, match="it is not the last"):
+        with pytest.raises(ConfigurationError, match="not the last plan"):
             project.apply(old)
         assert project.apply(project.plan()).ok
 

@@ -9,7 +9,8 @@ from cfgdsl import Content, Event, HostPlan, Step, probes
 from cfgdsl.core.exchange import Export
 from cfgdsl.core.graph import build
 from cfgdsl.core.origin import Origin
-from cfgdsl.core.planner import Request, plan_host, questions
+from cfgdsl.core.planner import Planned, Request, plan_host, questions
+from cfgdsl.core.predict import Identity
 from cfgdsl.core.probes import Probe
 from cfgdsl.core.resource import Resource
 from cfgdsl.engine.contents import Contents
@@ -46,10 +47,10 @@ def execution(plan: HostPlan, resources: dict[int, Resource], seen: list[Event])
         run="r",
         by={},
         project=None,
-        plan=plan,
-        resources=resources,
+        planned=Planned(plan, resources),
         vault=Vault(),
-        request=Request(host="h", graph=build((), {})),
+        identity=Identity(),
+        verify=lambda *_: (),
         emit=seen.append,
         values=Values((), lambda *_: Export(), Contents(Vault()), Vault()),
         gates=Gates((), lambda *_: Export()),
@@ -61,7 +62,7 @@ def test_how_a_step_ended_is_told_without_texts_of_the_host() -> None:
         id=0, host="h", identity="file:/f", action="update", reason="", origin=Origin("infra.py", 1)
     )
     answers = [None, {"sha256": "0" * 64, "size": 5, "text": "older secret"}]
-    ended = {"event": "done", "step": "0", "outcome": "stale", "detail": {"answers": answers}}
+    ended = {"event": "done", "step": "0", "outcome": "unproven", "detail": {"answers": answers}}
     seen: list[Event] = []
     made = execution(HostPlan(host="h", steps=(step,)), {}, seen)
     assert not made.execute(cast("Session", FakeSession([ended])))

@@ -90,3 +90,39 @@ def test_each_long_line_of_a_secret_is_scrubbed() -> None:
     vault = Vault({"key": "-----BEGIN KEY-----\nMIIEvQIBADANBg\n-----END KEY-----"})
     vault.value(Secret("key"))
     assert "MIIEvQIBADANBg" not in vault.scrub("error near MIIEvQIBADANBg in line 2")
+
+
+def test_what_is_not_available_is_asked_for_once_until_looked_for_again(tmp_path: Path) -> None:
+    asked, value = tmp_path / "asked", tmp_path / "value"
+    script = f"echo >> {asked}; cat {value}"
+    text = f"password={Secret.command(['sh', '-c', script])}"
+    vault = Vault()
+    assert [vault.has(text), vault.has(text)] == [False, False]
+    assert len(asked.read_text().splitlines()) == 1
+    value.write_text("up again\n")
+    assert not vault.has(text)
+    vault.look_again()
+    assert vault.has(text)
+    assert vault.reveal(text) == "password=up again"
+
+
+def test_a_name_stands_for_another_secret_through_other_names() -> None:
+    vault = Vault({"a": Secret("b"), "b": Secret.env("B"), "plain": "hunter22"})
+    assert vault.source_of(Secret("a")) == Secret.env("B")
+    assert vault.source_of(Secret.env("X")) == Secret.env("X")
+    assert vault.source_of(Secret("plain")) is None
+
+
+def test_names_that_lead_nowhere_are_mistakes() -> None:
+    vault = Vault({"a": Secret("b"), "b": Secret("a")})
+    for name in ("a", "unknown"):
+        for use in (vault.value, vault.source_of, lambda s: vault.has(str(s))):
+            with pytest.raises(ConfigurationError, match="has no value"):
+                use(Secret(name))
+
+
+def test_who_is_asked_and_gives_no_answer_wants_to_stop() -> None:
+    text = str(Secret.prompt("Which?"))
+    assert not Vault().has(text), "nobody can be asked"
+    with pytest.raises(ConfigurationError, match="has no value"):
+        Vault(ask=lambda _: None).has(text)

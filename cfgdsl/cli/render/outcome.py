@@ -8,6 +8,7 @@ import attrs
 
 from cfgdsl.cli.render.diagnostics import diagnostic_lines
 from cfgdsl.cli.render.groups import gathered, named
+from cfgdsl.cli.render.stale import side_by_side_lines
 from cfgdsl.cli.text import Line, Span, counted, line, listed, without_sequences, wrapped
 from cfgdsl.cli.view import View
 from cfgdsl.core.plan import Plan, Step
@@ -136,6 +137,7 @@ def _evidence(detail: Mapping[str, Any], *, verbose: bool) -> Iterator[str]:
     if detail.get("exit") is not None:
         yield f"exit status: {detail['exit']}"
     differences = detail.get("differences") or ()
+    yield from side_by_side_lines(detail.get("side_by_side"), verbose=verbose)
     for difference in differences if isinstance(differences, list | tuple) else [differences]:
         yield f"{difference}"
     for stream in ("stderr", "stdout"):
