@@ -145,5 +145,14 @@ def results_document(results: Mapping[str, Any]) -> str:
     return document({"hosts": hosts})
 
 
+def answers_document(found: Mapping[str, Sequence[Any]]) -> str:
+    """What each host told, in a list; or its problems."""
+    hosts: dict[str, Any] = {}
+    for name, told in found.items():
+        problems = [each for each in told if isinstance(each, Diagnostic)]
+        hosts[name] = {"problems": problems} if problems else list(told)
+    return document({"hosts": hosts})
+
+
 def _snake(name: str) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()

@@ -1,6 +1,7 @@
 """Commands whose modules are imported when they are run: `--help` must not pay for all of them."""
 
 import importlib
+import keyword
 from typing import Any, cast
 
 import typer
@@ -19,7 +20,8 @@ class LazyCommand(TyperCommand):
         return self._real().make_context(*args, **kwargs)
 
     def _real(self) -> TyperCommand:
-        module = importlib.import_module(f"cfgdsl.cli.commands.{self.name}")
+        name = f"{self.name}_" if keyword.iskeyword(str(self.name)) else self.name
+        module = importlib.import_module(f"cfgdsl.cli.commands.{name}")
         app = typer.Typer(
             add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False
         )

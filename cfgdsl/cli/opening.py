@@ -1,5 +1,6 @@
 """Opens a configuration for a command, with what the command line says of connections."""
 
+import importlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -60,6 +61,17 @@ def _options(terminal: Terminal, connections: Connections) -> Options:
         connect_timeout=connections.connect_timeout,
         ask=terminal.ask_secret if terminal.is_interactive else None,
     )
+
+
+STANDARD = "cfgdsl_stdlib"
+"""The package of the standard resource types."""
+
+
+def standard_types() -> None:
+    """Load every type of the standard library: they register themselves."""
+    standard = importlib.import_module(STANDARD)
+    for name in standard.__all__:
+        getattr(standard, name)
 
 
 def watching(progress: Progress, terminal: Terminal) -> Listener:

@@ -24,6 +24,15 @@ Tags = Annotated[
     list[str] | None,
     typer.Option("--tags", "-t", metavar="TAG[,TAG]", help="Only resources with such a tag."),
 ]
+AllowDrops = Annotated[
+    int,
+    typer.Option(
+        "--allow-drops",
+        metavar="N",
+        min=0,
+        help="So many resources of a host may be dropped at once; default: 20, or a fifth.",
+    ),
+]
 Parallel = Annotated[
     int, typer.Option("--parallel", metavar="N", min=1, help="How many hosts at once.")
 ]
@@ -78,9 +87,7 @@ Trust = Annotated[
         "--trust", metavar="PUBKEY", help="Only plans signed by this key: a file, or ssh-ed25519..."
     ),
 ]
-PlanFile = Annotated[
-    Path, typer.Argument(metavar="FILE", help="A plan that `plan --out FILE` saved.")
-]
+RunId = Annotated[str, typer.Argument(metavar="RUN", help="The id of a run: see history.")]
 ConfigOrPlan = Annotated[
     Path, typer.Argument(metavar="FILE", help="The configuration module, or a saved plan.")
 ]

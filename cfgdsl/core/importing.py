@@ -1,5 +1,6 @@
 """Code for what a host has already: declarations whose first plan is empty."""
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -7,6 +8,7 @@ import attrs
 
 from cfgdsl.core.content import Content
 from cfgdsl.core.errors import ConfigurationError, Diagnostic, ImpossibleError
+from cfgdsl.core.host import Host
 from cfgdsl.core.probes import Answer, Answers, Probe, is_error
 from cfgdsl.core.resource import Resource, is_absent, registry, state_fields
 
@@ -18,6 +20,7 @@ _MOST_TEXT = 2000
 class Imported:
     """What became of the wishes: code, and files that it refers to."""
 
+    host: Host[Any]
     imports: tuple[str, ...]
     """The types that the code needs."""
     lines: tuple[str, ...]
@@ -45,7 +48,9 @@ def sought(identities: Iterable[str]) -> Iterator[Resource]:
         yield cls(**{cls.fields_.keys[0]: name}).sought()
 
 
-def imported(wanted: Sequence[Resource], answers: Mapping[Probe, Answer]) -> Imported:
+def imported(
+    host: Host[Any], wanted: Sequence[Resource], answers: Mapping[Probe, Answer]
+) -> Imported:
     """The code that declares what was found; a problem for what was not."""
     lines: list[str] = []
     files: dict[str, bytes] = {}
@@ -64,6 +69,7 @@ def imported(wanted: Sequence[Resource], answers: Mapping[Probe, Answer]) -> Imp
             lines.append(_declaration(found, files))
     names = dict.fromkeys(type(r).__name__ for r in wanted)
     return Imported(
+        host=host,
         imports=tuple(sorted(n for n in names if any(x.startswith(f"{n}(") for x in lines))),
         lines=tuple(lines),
         files=files,
@@ -75,7 +81,7 @@ def _declaration(found: Resource, files: dict[str, bytes]) -> str:
     """The call that declares `found` as it is."""
     cls = type(found)
     name = cls.fields_.keys[0]
-    arguments = [repr(getattr(found, name))]
+    arguments = [_code(getattr(found, name))]
     for slot in state_fields(cls):
         value = getattr(found, slot.name)
         if value is None or value in (slot.spec.default, ()):
@@ -83,19 +89,24 @@ def _declaration(found: Resource, files: dict[str, bytes]) -> str:
         if isinstance(value, Content):
             arguments.append(_content(found, value, files))
         else:
-            shown = f"0o{value:o}" if slot.name == "mode" else repr(_plain(value))
+            shown = f"0o{value:o}" if slot.name == "mode" else _code(value)
             arguments.append(f"{slot.name}={shown}")
     return f"{cls.__name__}({', '.join(arguments)})"
 
 
-def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
+def _code(value: Any) -> str:
+    """A value as Python code, texts in double quotes (a JSON text is one of Python too)."""
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=not value.isprintable())
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_code, value))}]"
+    return repr(value)
 
 
 def _content(found: Resource, content: Content, files: dict[str, bytes]) -> str:
     text = content.text
     if text is not None and len(text) <= _MOST_TEXT:
-        return f"content={text!r}"
+        return f"content={_code(text)}"
     if content.data is None:
         raise ConfigurationError(
             Diagnostic(
@@ -105,20 +116,33 @@ def _content(found: Resource, content: Content, files: dict[str, bytes]) -> str:
         )
     name = f"files/{found.key.strip('/').replace('/', '_')}"
     files[name] = content.data
-    return f"source={name!r}"
+    return f"source={_code(name)}"
 
 
-def module(host: str, result: Imported, *, reach: str) -> str:
-    """A whole configuration of what was imported; `reach` is the code that makes the host."""
+def module(result: Imported) -> str:
+    """A whole configuration of what was imported."""
+    host = result.host
     body = "\n".join(f"    {line}" for line in result.lines) or "    pass"
     types = f"\nfrom cfgdsl_stdlib import {', '.join(result.imports)}" if result.imports else ""
-    function = "".join(c if c.isalnum() else "_" for c in host)
-    return f'''"""What {host} has, as it was imported."""
+    function = "".join(c if c.isalnum() else "_" for c in host.name)
+    function = function if function.isidentifier() else f"host_{function}"
+    return f'''"""What {host.name} has, as it was imported."""
 
 from cfgdsl import Host, configure{types}
 
 
-@configure({reach})
+@configure({_reached(host)})
 def {function}(host: Host) -> None:
 {body}
 '''
+
+
+def _reached(host: Host[Any]) -> str:
+    """The code that makes the host; passwords are left to the user."""
+    if host.root is not None:
+        return f"Host.local({_code(host.root)}, name={_code(host.name)})"
+    given = [(name, getattr(host, name)) for name in ("address", "port", "user", "key", "exec")]
+    arguments = [f"{name}={_code(value)}" for name, value in given if value is not None]
+    if host.become is not None:
+        arguments.append(f"become={_code(host.become.method)}")
+    return f"Host({', '.join([_code(host.name), *arguments])})"

@@ -38,6 +38,8 @@ class Request:
     """The identities in each component."""
     identity: Identity = attrs.field(factory=Identity)
     machine_id: str | None = None
+    asked: tuple[Probe, ...] = ()
+    """The questions that came with the one for the record; after a run they are asked once more."""
     record: HostRecord = attrs.field(factory=HostRecord)
     """What the host's record says of all this."""
     owns: bool = False

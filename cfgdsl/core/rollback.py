@@ -9,6 +9,7 @@ from cfgdsl.core.content import Content
 from cfgdsl.core.dropped import Drops, declaration
 from cfgdsl.core.errors import ConfigurationError, Diagnostic
 from cfgdsl.core.origin import Origin
+from cfgdsl.core.record import applied_digest
 from cfgdsl.core.resource import Resource, is_absent, state_fields
 
 
@@ -28,9 +29,16 @@ class Undone:
 class WayBack:
     """What a rollback declares."""
 
-    resources: tuple[Resource, ...]
-    notes: tuple[Diagnostic, ...]
+    resources: tuple[Resource, ...] = ()
+    notes: tuple[Diagnostic, ...] = ()
     """What cannot be undone, and why."""
+    is_known: bool = True
+    """Whether the host remembers the run."""
+    _identities: frozenset[str] = attrs.field(init=False, repr=False)
+
+    @_identities.default
+    def _index(self) -> frozenset[str]:
+        return frozenset(resource.identity for resource in self.resources)
 
     def among(self, declared: Iterable[Resource]) -> tuple[Resource, ...]:
         """These in the place of what is declared now under their names, then those that are not
@@ -38,10 +46,30 @@ class WayBack:
         back = {resource.identity: resource for resource in self.resources}
         return (*(back.pop(r.identity, r) for r in declared), *back.values())
 
-    def drops(self, run: str) -> Drops:
-        """What the run created is owned no longer once it is gone."""
+    def concerns(self, resource: Resource) -> bool:
+        """Whether it is one of these: all others are left as they are."""
+        return resource.identity in self._identities
+
+    def drops(self, run: str, declared: Iterable[Resource] = ()) -> Drops:
+        """What the run created is owned no longer once it is gone; with a word of warning where
+        the next apply would do it all again."""
         gone = {r.identity: "delete" for r in self.resources if is_absent(r)}
-        return Drops(actions=gone, reason=f"was not there before run {run}", notes=self.notes)
+        notes = (*self.notes, *self._newer(declared))
+        return Drops(actions=gone, reason=f"was not there before run {run}", notes=notes)
+
+    def _newer(self, declared: Iterable[Resource]) -> Iterator[Diagnostic]:
+        now = {resource.identity: resource for resource in declared}
+        again = [
+            now[r.identity]
+            for r in self.resources
+            if r.identity in now and applied_digest(r) != applied_digest(now[r.identity])
+        ]
+        if again:
+            yield Diagnostic(
+                summary=f"the code still declares the newer state of {len(again)} of these",
+                hint="Take the change out of the code too, or the next apply makes it again.",
+                origins=tuple(resource.origin for resource in again[:3]),
+            )
 
 
 def changes_of(entries: Iterable[Mapping[str, Any]]) -> Iterator[Undone]:

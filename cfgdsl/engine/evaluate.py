@@ -38,6 +38,11 @@ class Evaluated:
     moved: Mapping[str, str] = attrs.field(factory=dict)
     """New identities by old ones."""
 
+    @classmethod
+    def nothing(cls) -> "Evaluated":
+        """Nothing is declared."""
+        return cls(build((), {}), {})
+
 
 class Evaluation:
     """The evaluation of one load for one run."""

@@ -7,7 +7,7 @@ from typing import Any
 import attrs
 
 from cfgdsl.core.dropped import Drops, drops, within_limit
-from cfgdsl.core.errors import Diagnostic
+from cfgdsl.core.errors import Diagnostic, TargetError
 from cfgdsl.core.facts import basic_facts
 from cfgdsl.core.graph import build
 from cfgdsl.core.host import Host
@@ -17,6 +17,7 @@ from cfgdsl.core.predict import Identity
 from cfgdsl.core.probes import Answer, Probe
 from cfgdsl.core.record import HostRecord, applied_digest
 from cfgdsl.core.resource import Resource
+from cfgdsl.core.rollback import WayBack, changes_of, way_back
 from cfgdsl.engine.across import Links
 from cfgdsl.engine.asking import ask, plan_asking
 from cfgdsl.engine.evaluate import Evaluated
@@ -32,6 +33,10 @@ class Wishes:
     """Only these, if there are any."""
     allow_drops: int = 0
     """So many may be dropped at once, even if that looks like a mistake."""
+    destroy: bool = False
+    """Take away all that is owned."""
+    undo: str | None = None
+    """The run that is to be undone, instead of what is declared."""
 
 
 @attrs.frozen
@@ -43,28 +48,34 @@ class Observed:
     """What the plan was made from."""
     identity: Identity
     tags: frozenset[str]
+    knows_run: bool = True
+    """Whether the host remembers the run that is to be undone."""
 
 
 def observe_host(
     host: Host[Any], session: Session, evaluated: Evaluated, wishes: Wishes, links: Links
 ) -> Observed:
-    """The plan that brings `host` to what was evaluated for it."""
+    """The plan that brings `host` to what was evaluated for it, or back to before a run."""
     basics = basic_facts(session.basics)
     identity = Identity(basics.user, basics.group or basics.user)
-    found = links.across.found.get(host.name) or _found(session, evaluated, wishes)
+    back = WayBack() if wishes.undo is None else _way_back(session, wishes, wishes.undo)
+    found = links.across.found.get(host.name) or _found(session, evaluated, wishes, back)
     if host.name in links.across.waiting:
         links.across.found[host.name] = found  # a knot is planned several times
     graph, record = evaluated.graph, found.record
-    if found.drops.resources:
-        declared = (*graph.resources, *found.drops.resources)
+    if found.drops.resources or back.resources:
+        declared = (*back.among(graph.resources), *found.drops.resources)
         graph = build(declared, evaluated.components, graph.parts, host=host.name)
     request = request_of(host, evaluated, identity, basics.machine_id, wishes.tags)
+    if wishes.undo is not None:
+        request = attrs.evolve(request, selected=back.concerns)
     request = attrs.evolve(
         request,
         graph=graph,
+        asked=questions(evaluated.graph.resources),
         record=record,
         recorded_outputs=record.outputs,
-        owns=wishes.project is not None,
+        owns=wishes.project is not None and wishes.undo is None,
         drops=found.drops,
         foreign=links.across.foreign,
         prepare=links.prepare,
@@ -73,7 +84,20 @@ def observe_host(
     )
     ask(session, questions(graph.resources), found.answers)
     planned = _without_programs(host, plan_asking(session, request, found.answers))
-    return Observed(planned, request, identity, all_tags(evaluated))
+    return Observed(planned, request, identity, all_tags(evaluated), knows_run=back.is_known)
+
+
+def _way_back(session: Session, wishes: Wishes, run: str) -> WayBack:
+    """What undoes a run, from what the host has kept of it; raises `TargetError`."""
+    told = session.history(wishes.project, run)
+    if run not in told["runs"]:
+        return WayBack(is_known=False)
+    try:
+        return way_back(tuple(changes_of(told["entries"])), set(told["kept"]))
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise TargetError(
+            Diagnostic(summary=f"what the record says of run {run} makes no sense: {error}")
+        ) from None
 
 
 @attrs.frozen
@@ -85,7 +109,7 @@ class _Found:
     drops: Drops
 
 
-def _found(session: Session, evaluated: Evaluated, wishes: Wishes) -> _Found:
+def _found(session: Session, evaluated: Evaluated, wishes: Wishes, back: WayBack) -> _Found:
     resources = evaluated.graph.resources
     asked = questions(resources)
     found, record = session.observe(
@@ -94,6 +118,8 @@ def _found(session: Session, evaluated: Evaluated, wishes: Wishes) -> _Found:
     answers = dict(zip(asked, found, strict=True))
     for left in record.left:
         answers.update(zip(left.probes, left.answers, strict=True))
+    if wishes.undo is not None:
+        return _Found(answers, record, back.drops(wishes.undo, resources))
     dropped = drops(record, resources) if wishes.project is not None else Drops()
     return _Found(answers, record, within_limit(dropped, record, wishes.allow_drops))
 

@@ -34,9 +34,11 @@ from cfgdsl.targets.traffic import Traffic
 # What a host needs only once it is connected is imported then: while the network is waited for.
 if TYPE_CHECKING:
     from cfgdsl.core.graph import Graph
+    from cfgdsl.core.importing import Imported
     from cfgdsl.core.prepared import Prepared
     from cfgdsl.engine.across import Across
-    from cfgdsl.engine.evaluate import Evaluation
+    from cfgdsl.engine.evaluate import Evaluated, Evaluation
+    from cfgdsl.engine.history import PastRun, PastStep
     from cfgdsl.engine.observe import Observed, Wishes
     from cfgdsl.engine.run_links import RunLinks
 
@@ -106,12 +108,45 @@ class Project:
         be planned has `problems` in its part of the plan: others go on. Raises `ConfigurationError`
         when the configuration is wrong and no host could be planned at all.
         """
+        plan = self._plan(
+            self._wishes(tags=frozenset(tags), allow_drops=allow_drops), limit, listen
+        )
+        hosts = [host.host for host in plan.hosts if host.host in self._observed]
+        seen_tags = {tag for name in hosts for tag in self._observed[name].tags}
+        unseen = [tag for tag in tags if tag not in seen_tags]
+        if unseen and not any(host.problems or host.bootstrap for host in plan.hosts):
+            raise unknown_name("tag or component", unseen[0], seen_tags)
+        return plan
+
+    def plan_destroy(self, *, limit: str | None = None, listen: Listener | None = None) -> Plan:
+        """What it takes to take away all that the records of the hosts own, as if nothing were
+        declared any more: what was created is deleted, what was adopted is put back as it was.
+        Protected things are an error.
+        """
+        wishes = self._wishes(destroy=True, allow_drops=sys.maxsize)
+        return self._plan(wishes, limit, listen)
+
+    def plan_rollback(
+        self, run: str, *, limit: str | None = None, listen: Listener | None = None
+    ) -> Plan:
+        """What it takes to bring the hosts back to how they were before `run` (a `Run.id`), from
+        what each host itself has kept; what cannot be undone is in the notes.
+
+        Raises `ConfigurationError` when no host knows that run.
+        """
+        plan = self._plan(self._wishes(undo=run), limit, listen)
+        knowing = [h for h in plan.hosts if h.problems or self._observed[h.host].knows_run]
+        if not knowing:
+            hint = "`cfgdsl history` lists the runs that hosts know."
+            raise ConfigurationError(Diagnostic(summary=f"no host knows a run {run}", hint=hint))
+        return plan
+
+    def _plan(self, wishes: "Wishes", limit: str | None, listen: Listener | None) -> Plan:
         self._begin(listen)
         chosen = {host.name: host for host in select(self.hosts, limit)}
         self._sessions.begin(list(chosen.values())[: self._options.parallel])
         evaluation = self._evaluation()
         across = self._new_across(chosen)
-        wishes = self._wishes(tags, allow_drops)
         plans: dict[str, HostPlan] = {}
         is_wrong = False
 
@@ -142,10 +177,6 @@ class Project:
         if is_wrong and all(plan.problems for plan in plans.values()):
             problems = (p for name in chosen if name in plans for p in plans[name].problems)
             raise ConfigurationError(*dict.fromkeys(problems))
-        seen_tags = {t for n in chosen if n in self._observed for t in self._observed[n].tags}
-        unseen = [tag for tag in tags if tag not in seen_tags]
-        if unseen and not any(plan.problems or plan.bootstrap for plan in plans.values()):
-            raise unknown_name("tag or component", unseen[0], seen_tags)
         return Plan(project=self.name, hosts=tuple(plans[n] for n in chosen if n in plans))
 
     def apply(
@@ -263,10 +294,10 @@ class Project:
 
         return Evaluation(self._declarations, self._contents, self._sessions)
 
-    def _wishes(self, tags: Sequence[str], allow_drops: int) -> "Wishes":
+    def _wishes(self, **wishes: Any) -> "Wishes":
         from cfgdsl.engine.observe import Wishes  # noqa: PLC0415 - see above
 
-        return Wishes(project=self.name, tags=frozenset(tags), allow_drops=allow_drops)
+        return Wishes(project=self.name, **wishes)
 
     def _new_across(self, chosen: Iterable[str]) -> "Across":
         from cfgdsl.engine.across import Across  # noqa: PLC0415 - see above
@@ -308,7 +339,7 @@ class Project:
         try:
             evaluated = across.waiting.get(host.name)
             if evaluated is None:
-                evaluated = evaluation.evaluate(host)  # may ask for facts, and meet the host first
+                evaluated = self._evaluated(host, evaluation, wishes)
                 if across.defer(host.name, evaluated):
                     return None
             observed = observe_host(host, self._sessions.get(host), evaluated, wishes, links)
@@ -330,6 +361,62 @@ class Project:
             self._emit(HostPlanned(host=host.name, plan=plan))
         self._let_go(host.name, len(self.hosts))
         return plan
+
+    def _evaluated(
+        self, host: Host[Any], evaluation: "Evaluation", wishes: "Wishes"
+    ) -> "Evaluated":
+        """What is declared; it may ask for facts, and so meet the host first. The way back must
+        work for code that does not, and destroying asks for none."""
+        from cfgdsl.engine.evaluate import Evaluated  # noqa: PLC0415 - see above
+
+        if wishes.destroy:
+            return Evaluated.nothing()
+        try:
+            return evaluation.evaluate(host)
+        except ConfigurationError:
+            if wishes.undo is None:
+                raise
+            return Evaluated.nothing()
+
+    def history(
+        self, *, limit: str | None = None, listen: Listener | None = None
+    ) -> "dict[str, tuple[PastRun, ...] | tuple[Diagnostic, ...]]":
+        """The runs that each host remembers, the oldest first, or why it cannot tell."""
+        from cfgdsl.engine.history import past_runs  # noqa: PLC0415 - see above
+
+        return self._ask_each(
+            limit,
+            listen,
+            lambda h: past_runs(h.name, self._sessions.get(h).history(self.name)),
+        )
+
+    def past_steps(
+        self, run: str, *, limit: str | None = None, listen: Listener | None = None
+    ) -> "dict[str, tuple[PastStep, ...] | tuple[Diagnostic, ...]]":
+        """What a run (a `Run.id`) did on each host, step by step, or why the host cannot tell."""
+        from cfgdsl.engine.history import past_steps  # noqa: PLC0415 - see above
+
+        return self._ask_each(
+            limit,
+            listen,
+            lambda h: past_steps(h.name, self._sessions.get(h).history(self.name, run)["entries"]),
+        )
+
+    def import_from(
+        self, host: str, identities: Sequence[str], *, listen: Listener | None = None
+    ) -> "Imported":
+        """The code that declares what `host` has of `identities` (``user:deploy``), so that its
+        first plan is empty; their types must be loaded. Raises `ConfigurationError`, `TargetError`.
+        """
+        from cfgdsl.core.importing import imported, sought  # noqa: PLC0415 - see above
+        from cfgdsl.core.planner import questions  # noqa: PLC0415 - see above
+
+        wanted = tuple(sought(identities))
+        self._begin(listen)
+        (chosen,) = [h for h in self.hosts if h.name == host] or select(self.hosts, host)[:1]
+        asked = questions(wanted)
+        answers = self._sessions.get(chosen).probe([probe.to_json() for probe in asked])
+        return imported(chosen, wanted, dict(zip(asked, answers, strict=True)))
 
     def _run_links(self, plan: Plan) -> "RunLinks":
         from cfgdsl.engine.run_links import run_links  # noqa: PLC0415 - see above

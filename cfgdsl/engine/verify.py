@@ -18,7 +18,7 @@ from cfgdsl.core.planner import Planned, Request, questions
 from cfgdsl.core.prepared import Prepared
 from cfgdsl.core.probes import Answer, is_error
 from cfgdsl.core.record import HostRecord
-from cfgdsl.engine.asking import plan_asking
+from cfgdsl.engine.asking import ask, plan_asking
 from cfgdsl.engine.events import StepDone
 from cfgdsl.engine.values import Values
 from cfgdsl.targets.session import Session
@@ -60,9 +60,9 @@ def last_look(
 
     The host has answered the questions about what is declared once more, after the run.
     """
-    declared = [r for r in request.graph.resources if r.identity not in request.drops.actions]
     now = attrs.evolve(request, record=HostRecord(), owns=False, drops=Drops())
-    answers = dict(zip(questions(declared), session.looked or (), strict=True))
+    answers = dict(zip(request.asked, session.looked or (), strict=True))
+    ask(session, questions(request.graph.resources), answers)
     return deviations(plan, outcomes, plan_asking(session, now, answers).plan)
 
 

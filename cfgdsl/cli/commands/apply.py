@@ -1,22 +1,19 @@
 """`cfgdsl apply`."""
 
-from collections.abc import Callable
 from functools import partial
 
 import attrs
 import typer
 
 from cfgdsl.cli import options as o
-from cfgdsl.cli.exit_codes import DONE, FAILED, INTERRUPTED
+from cfgdsl.cli.approval import Approval, Rollout, Work, planned, prepared
+from cfgdsl.cli.exit_codes import DONE, FAILED
 from cfgdsl.cli.guard import guarded
-from cfgdsl.cli.interrupt import draining
-from cfgdsl.cli.opening import Connections, opened, opened_plan, progress_of, watching
-from cfgdsl.cli.progress import Progress
-from cfgdsl.cli.screens import ForPeople, ForPrograms, Screen
+from cfgdsl.cli.opening import Connections, opened, opened_plan
 from cfgdsl.cli.terminal import Terminal, words
-from cfgdsl.cli.text import counted, listed
+from cfgdsl.cli.text import listed
 from cfgdsl.core.plan import Plan
-from cfgdsl.engine.events import Event, Listener
+from cfgdsl.engine.events import Listener
 from cfgdsl.engine.planfile import is_plan_file
 from cfgdsl.engine.project import Project
 from cfgdsl.engine.run import Run
@@ -29,6 +26,7 @@ def apply_command(
     trust: o.Trust = None,
     limit: o.Limit = None,
     tags: o.Tags = None,
+    allow_drops: o.AllowDrops = 0,
     yes: o.Yes = False,
     first: o.First = None,
     max_failures: o.MaxFailures = None,
@@ -46,25 +44,23 @@ def apply_command(
     Without a terminal there is nobody to ask: then --yes is needed, as it is with --json.
     """
     terminal = Terminal(no_color=no_color, verbose=verbose, for_programs=as_json)
-    if not yes and (as_json or not terminal.is_interactive):
-        raise typer.BadParameter("nobody can be asked here: add --yes", param_hint="--yes")
+    screen = prepared(terminal, yes=yes, as_json=as_json)
     connections = Connections(parallel, ssh_config, accept_new_host_keys, connect_timeout)
-    screen = ForPrograms(terminal) if as_json else ForPeople(terminal)
-    rollout = _Rollout(first, max_failures)
+    rollout = Rollout(first, max_failures)
     is_saved = is_plan_file(file)
     _refuse_what_does_not_go_together(is_saved=is_saved, limit=limit, tags=tags, trust=trust)
     if is_saved:
         with opened_plan(file, trust, terminal, connections) as saved:
             screen.read(saved.plan)
-            work = _Work(lambda _, listen: rollout.of(saved.apply, listen), saved.stop)
-            return _Approval(work, terminal, screen, yes=yes).of(saved.plan)
+            work = Work(lambda _, listen: rollout.of(saved.apply, listen), saved.stop)
+            return Approval(work, terminal, screen, yes=yes).of(saved.plan)
     with opened(file, terminal, connections) as project:
 
         def execute(plan: Plan, listen: Listener) -> Run:
             return rollout.of(partial(project.apply, plan), listen)
 
-        approval = _Approval(_Work(execute, project.stop), terminal, screen, yes=yes)
-        return _Apply(project, approval, limit, o.split_tags(tags)).run()
+        approval = Approval(Work(execute, project.stop), terminal, screen, yes=yes)
+        return _Apply(project, approval, limit, o.split_tags(tags), allow_drops).run()
 
 
 def _refuse_what_does_not_go_together(
@@ -78,68 +74,14 @@ def _refuse_what_does_not_go_together(
 
 
 @attrs.frozen
-class _Rollout:
-    """How far to go at once, and how many hosts may fail."""
-
-    first: int | None
-    max_failures: str | None
-
-    def of(self, apply: Callable[..., Run], listen: Listener) -> Run:
-        return apply(first=self.first, max_failures=self.max_failures, listen=listen)
-
-
-@attrs.frozen
-class _Work:
-    """What is approved: how a plan is executed, and how that is stopped."""
-
-    execute: Callable[[Plan, Listener], Run]
-    stop: Callable[[], None]
-
-
-@attrs.frozen
-class _Approval:
-    """Asks, and executes what was approved."""
-
-    work: _Work
-    terminal: Terminal
-    screen: Screen
-    yes: bool = attrs.field(kw_only=True)
-
-    def of(self, plan: Plan) -> int:
-        """The exit code."""
-        if not plan.steps:
-            self.screen.ended(None, plan, 0.0)
-            return DONE if plan.ok else FAILED
-        if not self.yes and not self.terminal.confirm(_question(plan)):
-            self.screen.say("Nothing was changed.")
-            return FAILED
-        return self._execute(plan)
-
-    def _execute(self, plan: Plan) -> int:
-        progress = Progress.of_plan(plan)
-        self.screen.begun(plan)
-
-        def tell(pressed: int) -> None:
-            progress.note = "stopping" if pressed == 1 else "interrupting"
-            self.terminal.complain(words(_STOPPING[pressed]))
-
-        with draining(self.work.stop, tell) as pressed, self.terminal.carrying_on():
-            with self.terminal.live(progress.rows, unless=not self.screen.is_moving):
-                run = self.work.execute(plan, _both(progress, self.screen.heard))
-            self.screen.ended(run, plan, progress.seconds)
-            if pressed():
-                return INTERRUPTED
-        return DONE if run.ok and plan.ok else FAILED
-
-
-@attrs.frozen
 class _Apply:
     """Plans, and applies that; and again where hosts had to be made ready first."""
 
     project: Project
-    approval: _Approval
+    approval: Approval
     limit: str | None
     tags: tuple[str, ...]
+    allow_drops: int
 
     def run(self) -> int:
         plan = self._plan()
@@ -157,33 +99,6 @@ class _Apply:
         return self.approval.of(plan)
 
     def _plan(self) -> Plan:
-        terminal, screen = self.approval.terminal, self.approval.screen
-        progress = progress_of("planning", self.project, self.limit)
-        listen = _both(watching(progress, terminal), screen.heard)
-        with terminal.live(progress.rows, unless=not screen.is_moving):
-            plan = self.project.plan(limit=self.limit, tags=self.tags, listen=listen)
-        screen.planned(plan)
-        return plan
-
-
-_STOPPING = {
-    1: "Stopping: finishing what has begun. Ctrl-C again interrupts that.",
-    2: "Interrupting what still runs. Ctrl-C again leaves at once.",
-}
-
-
-def _both(first: Listener, second: Listener) -> Listener:
-    """Tells both."""
-
-    def listen(event: Event) -> None:
-        first(event)
-        second(event)
-
-    return listen
-
-
-def _question(plan: Plan) -> str:
-    hosts = sum(bool(host.steps) for host in plan.hosts)
-    left_out = sum(bool(host.problems) for host in plan.hosts)
-    but = f", leaving out {left_out} that cannot be planned" if left_out else ""
-    return f"Apply this to {counted(hosts, 'host')}{but}?"
+        make = partial(self.project.plan, tags=self.tags, allow_drops=self.allow_drops)
+        approval = self.approval
+        return planned(make, self.project, approval.terminal, approval.screen, self.limit)

@@ -19,6 +19,7 @@ def plan_command(
     *,
     limit: o.Limit = None,
     tags: o.Tags = None,
+    allow_drops: o.AllowDrops = 0,
     out: o.Out = None,
     sign: o.Sign = None,
     detailed_exitcode: o.DetailedExitcode = False,
@@ -42,7 +43,9 @@ def plan_command(
         progress = progress_of("planning", project, limit)
         listen = watching(progress, terminal)
         with terminal.live(progress.rows, unless=as_json):
-            plan = project.plan(limit=limit, tags=o.split_tags(tags), listen=listen)
+            plan = project.plan(
+                limit=limit, tags=o.split_tags(tags), allow_drops=allow_drops, listen=listen
+            )
         if as_json:
             terminal.data(documents.plan_document(plan))
         else:

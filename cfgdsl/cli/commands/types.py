@@ -1,7 +1,6 @@
 """`cfgdsl types`."""
 
 import difflib
-import importlib
 from pathlib import Path
 from typing import Annotated
 
@@ -13,13 +12,13 @@ from cfgdsl.cli import documents
 from cfgdsl.cli import options as o
 from cfgdsl.cli.exit_codes import DONE
 from cfgdsl.cli.guard import guarded
+from cfgdsl.cli.opening import STANDARD, standard_types
 from cfgdsl.cli.reference import TypeReference, common_fields, describe
 from cfgdsl.cli.render.types import type_list, type_page
 from cfgdsl.cli.terminal import Terminal
 from cfgdsl.core.errors import ConfigurationError, Diagnostic
 from cfgdsl.core.resource import registry
 
-_STANDARD = "cfgdsl_stdlib"
 _Type = Annotated[str | None, typer.Argument(metavar="TYPE", help="File, Package, ...")]
 _File = Annotated[
     Path | None, typer.Argument(metavar="FILE", help="A configuration with types of its own.")
@@ -52,13 +51,11 @@ def types_command(
 
 def _known(file: Path | None) -> list[TypeReference]:
     """Every type that is registered once the standard library, and the file, are loaded."""
-    standard = importlib.import_module(_STANDARD)
-    for name in standard.__all__:
-        getattr(standard, name)
+    standard_types()
     if file is not None:
         cfgdsl.load(file).close()
     described = [describe(cls) for cls in registry.values()]
-    return sorted(described, key=lambda each: (each.package != _STANDARD, each.name))
+    return sorted(described, key=lambda each: (each.package != STANDARD, each.name))
 
 
 def _named(name: str, found: list[TypeReference]) -> TypeReference:

@@ -1,0 +1,73 @@
+"""Past runs, and what one of them did."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+
+from cfgdsl.cli.render.diagnostics import diagnostic_lines
+from cfgdsl.cli.text import Line, Span, clean, counted, line, listed, padded
+from cfgdsl.cli.view import View
+from cfgdsl.core.errors import Diagnostic
+from cfgdsl.engine.history import PastRun, PastStep
+
+
+def history_lines(
+    found: Mapping[str, Sequence[PastRun | Diagnostic]], view: View
+) -> Iterator[Line]:
+    """A line for each run, with the hosts that remember it."""
+    runs: dict[str, list[PastRun]] = {}
+    for told in found.values():
+        for each in told:
+            if isinstance(each, PastRun):
+                runs.setdefault(each.id, []).append(each)
+    for run_id, on_hosts in sorted(runs.items()):
+        one = on_hosts[0]
+        when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(min(r.began for r in on_hosts)))
+        cut = [run.host for run in on_hosts if run.ended is None]
+        commit = f"  {clean(one.commit)}" if one.commit else ""
+        yield line(
+            Span(clean(run_id), "heading"),
+            f"  {when}  {clean(one.who)}{commit}  {listed([r.host for r in on_hosts], 4)}",
+            Span(f"  interrupted on {listed(cut, 4)}" if cut else "", "warning"),
+        )
+    if not runs:
+        yield line("No runs yet.")
+    yield from _trouble(found, view)
+
+
+def past_lines(
+    run: str, found: Mapping[str, Sequence[PastStep | Diagnostic]], view: View
+) -> Iterator[Line]:
+    """What a run did, host by host."""
+    total = 0
+    for host, told in found.items():
+        steps = [each for each in told if isinstance(each, PastStep)]
+        total += len(steps)
+        if steps:
+            yield line(Span(host, "heading"))
+        for step in steps:
+            style = "ok" if step.outcome in {"changed", "unneeded"} else "error"
+            what = "created" if step.outcome == "changed" and step.before is None else step.outcome
+            yield line(
+                "  ",
+                Span(padded(clean(what), 12), style),
+                clean(step.identity),
+                Span(f"  {clean(step.origin)}" if step.origin else "", "dim"),
+            )
+            if view.verbose and step.before is not None:
+                for name, value in step.before.items():
+                    now = step.after.get(name)
+                    if now != value:
+                        yield line("      ", clean(f"{name} {value} → {now}"))
+    yield line(f"run {clean(run)}: {counted(total, 'change')}")
+    yield from _trouble(found, view)
+
+
+def _trouble(
+    found: Mapping[str, Sequence[PastRun | PastStep | Diagnostic]], view: View
+) -> Iterator[Line]:
+    for host, told in found.items():
+        for each in told:
+            if isinstance(each, Diagnostic):
+                yield from diagnostic_lines(
+                    each, view, title="Failed", address=each.address or host
+                )
