@@ -54,6 +54,8 @@ class Left:
     keys: Mapping[str, Any] = attrs.field(factory=dict)
     original: Mapping[str, Any] | None = None
     """How it was before it was changed first; None: not there, or not known."""
+    lost: bool = False
+    """Whether the host has no copy of a content that it had then."""
 
     @property
     def action(self) -> str:
@@ -62,7 +64,7 @@ class Left:
             return self.on_drop
         if self.created:
             return self.default
-        return "forget" if self.original is None else "restore"
+        return "forget" if self.original is None or self.lost else "restore"
 
     @property
     def is_gone(self) -> bool:
@@ -166,6 +168,7 @@ def _left(identity: str, entry: Mapping[str, Any]) -> Left:
         kind=str(entry.get("kind", "")),
         keys=dict(entry.get("keys") or {}),
         original=entry.get("original"),
+        lost=entry.get("lost") is True,
     )
 
 

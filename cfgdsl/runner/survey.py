@@ -41,6 +41,7 @@ class Survey:
         self._damaged = 0
         self._key: bytes | None = None
         self._record = Record()
+        self._kept: set[str] = set()
         try:
             self._read()
         except StateError as error:
@@ -60,6 +61,7 @@ class Survey:
             entries, self._damaged, _ = journal.read(folder)
             self._record = Record(entries)
             self._key = read_key(folder)
+            self._kept = backups.names(folder)
             for old, new in self._rename.items():
                 if old in self._record.owned:
                     self._renamed[old] = [new, self._record.owned[old]["drop"]["writes"]]
@@ -71,7 +73,11 @@ class Survey:
         """What the record says; `answers`: those to `probes`."""
         given = iter(answers)
         others = {
-            name: {**entry, "answers": [next(given) for _ in entry["drop"]["probes"]]}
+            name: {
+                **entry,
+                "answers": [next(given) for _ in entry["drop"]["probes"]],
+                "lost": not set(contents_in(entry.get("original"))) <= self._kept,
+            }
             for name, entry in self._others.items()
         }
         return {

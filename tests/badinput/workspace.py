@@ -19,8 +19,6 @@ PROJECT = Path(__file__).parents[2]
 HEAD = """\
 from cfgdsl import *
 from cfgdsl_stdlib import *
-
-project("test")
 """
 
 
@@ -62,7 +60,9 @@ class Workspace:
     def hosts(self, text: str, hosts: str) -> Path:
         """Write a configuration: `text` is the body of a function for `hosts` (an expression)."""
         body = textwrap.indent(textwrap.dedent(text).strip("\n"), "    ")
-        head = f"{HEAD}\n@configure({hosts})\ndef everything(host: Host) -> None:\n"
+        # Real hosts are shared by tests: what one has declared is not dropped by the next.
+        name = 'project("test")' if hosts.startswith("Host.local(") else ""
+        head = f"{HEAD}\n{name}\n@configure({hosts})\ndef everything(host: Host) -> None:\n"
         return self.module(f"{head}{body}\n")
 
     def local(self, text: str) -> Path:
