@@ -62,7 +62,7 @@ class Workspace:
         body = textwrap.indent(textwrap.dedent(text).strip("\n"), "    ")
         # Real hosts are shared by tests: what one has declared is not dropped by the next.
         name = 'project("test")' if hosts.startswith("Host.local(") else ""
-        head = f"{HEAD}\n{name}\n@configure({hosts})\ndef everything(host: Host) -> None:\n"
+        head = f"{HEAD}\n{name}\n\n@configure({hosts})\ndef everything(host: Host) -> None:\n"
         return self.module(f"{head}{body}\n")
 
     def local(self, text: str) -> Path:
