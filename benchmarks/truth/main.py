@@ -30,8 +30,8 @@ ROUNDS = {"pristine": "hello", "again": "hello", "new config": "goodbye"}
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--tools", default=",".join(TOOLS))
-    names = parser.parse_args().tools.split(",")
+    parser.add_argument("--tools", nargs="+", choices=TOOLS, default=list(TOOLS))
+    names: list[str] = parser.parse_args().tools
     found = conditions()
     rounds: list[Round] = []
     missing: dict[str, str] = {}

@@ -10,10 +10,10 @@ _TITLE = """# Dry runs against what then happened
 
 The same chain of steps (package, accounts, files, edits, services, commands) with each tool, from
 a pristine host: first the dry run, then the run, and each step's prediction is compared with what
-the tool then did. *Could not say*: the dry run failed at the step, ended before it, or left it
-open (a conditional operation, a possible change). Only whether
-a step changes something is compared, not what. Whether the host was as wanted afterwards is found
-by a script that uses none of the tools. The second run comes right after the first.
+the tool then did. Only whether a step changes something is compared, not what. *Could not say*: the
+dry run failed at the step, ended before it, or left it open (a conditional operation, a possible
+change). Whether the host was as wanted afterwards is found by a script that uses none of the tools.
+The second run comes right after the first.
 
 """
 
