@@ -26,7 +26,7 @@ INCLUDED = (
     "systemd,systemd-sysv,dbus,openssh-server,python3,sudo,cron,iproute2,procps,ca-certificates"
 )
 # Real packages that tests may install, downloaded with all that they depend on.
-OFFLINE_PACKAGES = ("nginx", "git", "nftables", "curl")
+OFFLINE_PACKAGES = ("nginx", "git", "nftables", "curl", "python3-apt")
 
 
 def ensure_base(paths: LabPaths, release: str = DEFAULT_RELEASE) -> list[Path]:
