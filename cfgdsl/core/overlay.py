@@ -53,6 +53,8 @@ class PathOverlay:
         """By folder: the names in it that have nodes."""
         self._listed: dict[str, tuple[int, Answer | Unknown]] = {}
         """What is in a folder, as a command says, and since when."""
+        self._undecided = False
+        """Whether only the run can tell how some path will be."""
         self._now = 0
 
     def set(self, path: str, stat: Answer | Unknown, content: Content | Unknown | None) -> None:
@@ -73,6 +75,7 @@ class PathOverlay:
 
     def _note(self, path: str, node: Node) -> None:
         self._nodes[path] = node
+        self._undecided |= isinstance(node.stat, Unknown)
         folder, name = posixpath.split(path)
         if name:
             self._inside.setdefault(folder, {})[name] = None
@@ -104,8 +107,20 @@ class PathOverlay:
         if node is not None:
             return node.stat
         if follow and path in self._followed and (end == path or self.node(path) is None):
-            return self._followed[path]
-        return self._own[end] if end in self._own else self._unasked(end)
+            found: Answer | Unknown = self._followed[path]
+        else:
+            found = self._own[end] if end in self._own else self._unasked(end)
+        return self._undecided_above(end) if found is None else found
+
+    def _undecided_above(self, path: str) -> Unknown | None:
+        """Why what is not at `path` now may be there by then: only the run can tell what a folder
+        above it will be."""
+        while self._undecided and path != "/":
+            path = folder_of(path)
+            node = self.node(path)
+            if node is not None:
+                return node.stat if isinstance(node.stat, Unknown) else None
+        return None
 
     def _unasked(self, path: str) -> Answer | Unknown:
         """What is at a path that nobody asked about: nothing, where a folder above is missing."""

@@ -323,7 +323,8 @@ class _Planner:
     def _step(
         self, resource: Resource, view: View, waits: frozenset[int], *, certain: bool
     ) -> Step:
-        change, closed = view.change, view.known and certain
+        change = view.change
+        closed = view.known and certain and not self._awaits(resource)
         probes = tuple(view.answers) if closed else tuple(dict.fromkeys(resource.probes()))
         always = bool(resource.__dict__.get("always", False))
         ops, want, before = None, None, None
@@ -369,6 +370,12 @@ class _Planner:
                     origins=(resource.origin,),
                 )
             )
+
+    def _awaits(self, resource: Resource) -> bool:
+        """Whether what it needs neither is there nor is declared, but may come before it."""
+        index = self.graph.position[resource.identity]
+        waits = index in self.awaiting and self.uncertain[index]
+        return waits and not is_absent(resource)
 
     def _foresee(self, change: Change[Resource], probes: tuple[Probe, ...]) -> None:
         """The world after an open step: as declared where that can be said, else unknown."""

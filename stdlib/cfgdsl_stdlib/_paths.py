@@ -29,6 +29,15 @@ def _folder(path: str) -> probes.Stat:
     return probes.Stat(path, follow=True)
 
 
+def above(path: str) -> Iterator[str]:
+    """All folders above a path, nearest first, without the root.
+
+    >>> list(above("/srv/www/a"))
+    ['/srv/www', '/srv']
+    """
+    return (key.removeprefix("path:") for key in keys.parents(path))
+
+
 def footprint(
     thing: Owned, *, reads: tuple[str, ...] = (), makes_parents: bool = False
 ) -> Footprint:

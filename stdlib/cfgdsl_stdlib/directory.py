@@ -76,6 +76,11 @@ class Directory(Resource):
         parent = () if self.parents else (_paths.parent(self.path),)
         return (probes.Stat(self.path), *parent, *_paths.numbers(self))
 
+    def hints(self) -> tuple[Probe, ...]:
+        """With `parents`, what of the folders above is there already."""
+        above = _paths.above(self.path) if self.parents and not self.absent else ()
+        return tuple(probes.Stat(folder, follow=True) for folder in above)
+
     def observe(self, answers: Answers) -> Self | None:
         """The directory as found."""
         stat = _paths.stat_of(answers, probes.Stat(self.path))
