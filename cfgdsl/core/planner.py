@@ -447,12 +447,15 @@ class _Planner:
         return self._changes[node]
 
     def _problem(self, resource: Resource, error: ImpossibleError) -> None:
+        heir = self.request.drops.displaced.get(resource.identity)
+        why = "" if heir is None else f"is in the way of {heir.identity}, and cannot go: "
+        lines = (resource.origin,) if heir is None else (resource.origin, heir.origin)
         self.problems.append(
             Diagnostic(
-                summary=error.summary,
+                summary=f"{why}{error.summary}",
                 hint=error.hint,
                 address=f"{self.request.host}/{resource.identity}",
-                origins=error.origins or (resource.origin,),
+                origins=error.origins or lines,
             )
         )
 
@@ -465,7 +468,8 @@ def _reason(resource: Resource, view: View) -> str:
     if not view.is_promised and sealed_in(resource):
         return "hangs on a secret that is not available now"
     always = bool(getattr(resource, "always", False))
-    return reason_for(change.action, change.fields, change.desired.kind, always=always)
+    own = change.desired.reason(change)
+    return own or reason_for(change.action, change.fields, change.desired.kind, always=always)
 
 
 def _subjects(probe: Probe) -> tuple[str, ...]:

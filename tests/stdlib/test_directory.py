@@ -77,7 +77,9 @@ def test_change_and_ops(declared: Directory, found: Any, action: str, ops: list[
 def test_a_file_in_its_place(absent: bool) -> None:
     assert impossible(Directory(WWW, absent=absent), host(regular())) == (
         "/srv/www is a file, not a directory",
-        'Remove it first: File("/srv/www", absent=True).',
+        'Remove it first: File("/srv/www", absent=True).'
+        if absent
+        else "Remove it first, or say replace=True.",
     )
 
 

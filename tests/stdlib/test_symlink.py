@@ -61,7 +61,7 @@ def test_anything_else_in_its_place_stays(absent: bool, stat: Any, what: str) ->
     declared = Symlink(CURRENT, to=None if absent else "v1", absent=absent)
     assert impossible(declared, host(stat)) == (
         f"/srv/current is {what}, not a symbolic link",
-        "Move it away, or declare it absent in an earlier run.",
+        "Move it away." if absent else "Move it away, or say replace=True.",
     )
 
 
