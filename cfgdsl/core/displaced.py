@@ -1,7 +1,7 @@
 """What is owned, no longer declared, and in the way of what is declared in its place.
 
-A directory that becomes a link: the old thing goes first, with all that is dropped inside it, and
-the new one comes after. Where both are of a type that can just be changed, it changes hands instead.
+A directory that becomes a link: the old thing goes first, after all that is dropped inside it, and
+the new one comes last. Where one can just become the other, it changes hands instead.
 """
 
 from collections.abc import Mapping

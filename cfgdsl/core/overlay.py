@@ -173,7 +173,9 @@ class PathOverlay:
         if node is None or node.content is KEPT:
             at_path = self.node(probe.path)
             is_own = at_path is None or at_path is node  # else a link that now leads elsewhere
-            return self._answered(probe) if is_own else _NOT_ASKED
+            found = self._answered(probe) if is_own else _NOT_ASKED
+            gone = found is _NOT_ASKED and self.stat(probe.path, follow=probe.follow) is None
+            return None if gone else found
         if node.content is None or isinstance(node.content, Unknown):
             return node.content
         content = node.content

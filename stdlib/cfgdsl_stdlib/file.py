@@ -156,10 +156,11 @@ class File(Resource):
         kind = stat["kind"]
         if kind == "dir" and self.replace:
             return self.observed(absent=True, in_place=kind)
+        more = "" if self.absent else ", say replace=True"
         if kind == "dir" or (kind == "other" and not self.absent):
             raise ImpossibleError(
                 f"{self.path} is {_paths.KINDS[kind]}, not a file",
-                hint=f'Remove it first, say replace=True, or declare Directory("{self.path}").'
+                hint=f'Remove it first{more}, or declare Directory("{self.path}").'
                 if kind == "dir"
                 else "",
             )

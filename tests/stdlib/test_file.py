@@ -108,7 +108,7 @@ def test_following_a_link_writes_what_it_leads_to() -> None:
             File(MOTD, content="hi\n"),
             folder(),
             "/etc/motd is a directory, not a file",
-            'Remove it first, or declare Directory("/etc/motd").',
+            'Remove it first, say replace=True, or declare Directory("/etc/motd").',
         ),
         (
             File(MOTD, absent=True),
