@@ -24,6 +24,7 @@ from cfgdsl.core.probes import Answer, Probe, Run, Unknown, is_error, is_known
 from cfgdsl.core.record import HostRecord, Owed
 from cfgdsl.core.resource import Resource, contents_in, is_absent
 from cfgdsl.core.secret import redact, secrets_in
+from cfgdsl.core.taken import conflicts
 from cfgdsl.core.tasks import TaskSteps
 from cfgdsl.core.view import View, foresee, look, sealed_in
 
@@ -133,6 +134,8 @@ class _Planner:
         """Whether something unknown may have appeared on the host before it is applied."""
         self.broken = [False] * size
         """Whether it, or something that it waits for, cannot be planned."""
+        self.taken: dict[str, Resource] = {}
+        """By key: what takes it away."""
         self.tasks = TaskSteps(self)
         self.host = request.host
         self.foreign = request.foreign
@@ -157,6 +160,8 @@ class _Planner:
             else:
                 self.bringing[node] = max(self.bringing[p] for p in self.predecessors[node])
         self.tasks.settle()
+        if ANEW not in self.bringing:  # else another may bring what one takes away
+            self.problems += self._conflicts()
         steps = () if self.problems else tuple(self.steps)
         plan = HostPlan(
             host=self.request.host,
@@ -179,6 +184,11 @@ class _Planner:
             export=self._export,
             unasked=tuple(self.unasked),
         )
+
+    def _conflicts(self) -> Iterable[Diagnostic]:
+        request = self.request
+        for found in conflicts(self.taken, self.graph, self.base, request.identity):
+            yield attrs.evolve(found, address=f"{request.host}/{found.address}")
 
     def _export(self, identity: str) -> Export:
         if self.problems or identity not in self.graph.position:
@@ -293,6 +303,8 @@ class _Planner:
             self.exchange.pass_gates(index)
         else:
             self.ledger.unchanged(resource)
+        if is_absent(resource) and view.change.is_needed:
+            self.taken.update(dict.fromkeys(resource.takes(view.change), resource))
         later = self.tasks.after(resource, view.change, before | first, self.provided[index])
         self.own[index] |= later
         self.provided[index] |= later

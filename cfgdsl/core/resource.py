@@ -277,6 +277,10 @@ class Resource(metaclass=ResourceType):
         """What the plan cannot promise of the change: short sentences, without the resource."""
         return ()
 
+    def takes(self, change: Any) -> tuple[str, ...]:  # noqa: ARG002
+        """Keys of what a removal takes along, and others may need: what came with a package."""
+        return ()
+
     def reason(self, change: Any) -> str:  # noqa: ARG002
         """Why it changes, where a plan should say more than that it is not there, or which fields
         differ; empty: it need not."""

@@ -367,3 +367,40 @@ def test_a_directory_with_content_is_replaced_only_when_that_is_said_too(
     assert "is not empty: it holds a" in shared.refused(lambda: make(path, replace=True))
     done = shared.apply(lambda: make(path, replace=True, recursive=True))
     assert done == {f"{new}:{path}": "create"}
+
+
+def test_a_package_that_goes_while_its_configuration_or_service_stays_is_an_error(
+    pristine: Bench,
+) -> None:
+    pristine.apply(lambda: Package("lab-daemon"))
+
+    def config() -> None:
+        File("/etc/lab-daemon/conf.d/mine.conf", content="x")
+        Package("lab-daemon", absent=True)
+
+    assert "needs path:/etc/lab-daemon, which package:lab-daemon takes away" in pristine.refused(
+        config
+    )
+
+    def service() -> None:
+        Service("lab-daemon", running=True)
+        Package("lab-daemon", absent=True)
+
+    assert "needs unit:lab-daemon.service, which package:lab-daemon takes away" in pristine.refused(
+        service
+    )
+    assert len(pristine.observe(service).hosts[0].problems[0].origins) == 2
+    assert pristine.out("systemctl", "is-active", "lab-daemon") == "active"
+
+    def alright() -> None:
+        Directory("/etc/lab-daemon/conf.d", parents=True)
+        File("/etc/lab-daemon/conf.d/mine.conf", content="x")
+        File("/etc/default/other", content="x")
+        Package("lab-daemon", absent=True)
+
+    assert pristine.apply(alright) == {
+        "package:lab-daemon": "delete",
+        "file:/etc/lab-daemon/conf.d/mine.conf": "create",
+        "file:/etc/default/other": "create",
+    }
+    assert pristine.out("cat", "/etc/lab-daemon/conf.d/mine.conf") == "x"
