@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from cfgdsl import Answers, Probe, probes
+from cfgdsl import Answers, Probe, ops, probes
 from cfgdsl_stdlib import User, _homes
 from tests.stdlib.walk import change_of, folder
 
@@ -27,8 +27,8 @@ def effects(user: User, given: dict[Probe, Any]) -> dict[Probe, Any]:
     """What adding the user makes of the paths in its home."""
     found = {probes.User("ada"): None, probes.Group("ada"): None, **given}
     (op,) = user.ops(change_of(user, found))
-    told = op.effects
-    return {p: a for p, a in told if isinstance(p, probes.Stat | probes.List)}
+    assert isinstance(op, ops.Run)
+    return {p: a for p, a in op.effects if isinstance(p, probes.Stat | probes.List)}
 
 
 @pytest.mark.parametrize(
@@ -77,9 +77,9 @@ def test_a_home_that_is_there_stays_as_it_is() -> None:
 
 
 def test_a_home_elsewhere() -> None:
-    group = {probes.Group("staff"): {"gid": 50}}
     where = probes.Stat("/srv/ada")
-    told = effects(User("ada", home="/srv/ada", group="staff"), {**answers(), **group, where: None})
+    given: dict[Probe, Any] = {**answers(), probes.Group("staff"): {"gid": 50}, where: None}
+    told = effects(User("ada", home="/srv/ada", group="staff"), given)
     assert told[where] == folder(owner="ada", group="staff")
     moved = effects(User("ada"), answers("HOME=/data\n"))
     assert isinstance(moved[probes.Stat("/data/ada")], probes.Unknown)
