@@ -128,6 +128,32 @@ def test_a_command_and_what_hangs_on_what_it_makes() -> None:
     }
 
 
+def test_a_command_is_not_run_where_an_earlier_step_makes_what_it_is_for() -> None:
+    assert shape(User("deploy"), Command(["mkhome"], creates="/home/deploy")) == {
+        "user:deploy": "create"
+    }
+
+
+def test_folders_made_on_the_way_behind_a_link_and_above_each_other() -> None:
+    assert shape(
+        Directory("/srv/a/b/c/d", parents=True),
+        Directory("/srv/a/b", parents=True),
+        Symlink("/srv/now", to="a/b"),
+        Directory("/srv/now/x/y", parents=True),
+    ) == {
+        "directory:/srv/a/b": "create",
+        "directory:/srv/a/b/c/d": "create",
+        "symlink:/srv/now": "create",
+        "directory:/srv/now/x/y": "create",
+    }
+
+
+def test_a_command_for_what_a_package_may_bring_is_possible() -> None:
+    package = Package("daemon")
+    command = Command(["build"], creates="/etc/daemon", after=package)
+    assert shape(package, command) == {DAEMON: "create", "command:build": "run open possible"}
+
+
 @pytest.mark.parametrize(
     ("declared", "why"),
     [
