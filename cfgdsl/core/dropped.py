@@ -1,6 +1,6 @@
 """What is owned and no longer declared, as resources that the planner treats like any other."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar, Self
 
 import attrs
@@ -9,6 +9,7 @@ from cfgdsl.core import ops
 from cfgdsl.core.content import Content
 from cfgdsl.core.context import active
 from cfgdsl.core.diff import DELETE, Change
+from cfgdsl.core.displaced import Displaced
 from cfgdsl.core.errors import ConfigurationError, Diagnostic
 from cfgdsl.core.fields import Field, field, key
 from cfgdsl.core.footprint import Footprint, parents
@@ -27,6 +28,8 @@ class Dropped(Resource):
     left: Field[Any] = field(how=True, kw_only=True)
     by: Field[Any] = field(default=None, how=True, kw_only=True)
     """The declaration of its type that it is absent."""
+    frees: Field[Any] = field(default=(), how=True, kw_only=True)
+    """Keys of what it takes away for something else that is declared there."""
     absent: Field[bool] = field(default=True, kw_only=True)
 
     found: ClassVar[Any] = None
@@ -46,7 +49,11 @@ class Dropped(Resource):
         """What the record says that its removal writes and reads."""
         left = self._left
         return Footprint(
-            writes=left.writes, reads=left.reads, reads_under=left.reads_under, locks=left.locks
+            writes=[k for k in left.writes if k not in self.frees],
+            reads=left.reads,
+            reads_under=left.reads_under,
+            makes=self.frees,
+            locks=left.locks,
         )
 
     def probes(self) -> tuple[Probe, ...]:
@@ -83,6 +90,8 @@ class Drops:
     """To be planned with the others: what is deleted, and what is put back as it was."""
     actions: Mapping[str, str] = attrs.field(factory=dict)
     """By identity: `delete`, `restore` or `forget`."""
+    displaced: Mapping[str, Resource] = attrs.field(factory=dict)
+    """By identity: what is declared in its place, and cannot be there while it is."""
     reason: str = "no longer declared"
     """Why, in words."""
     forgotten: tuple[Left, ...] = ()
@@ -94,8 +103,8 @@ class Drops:
 def drops(record: HostRecord, declared: Iterable[Resource]) -> Drops:
     """What to do about what is no longer declared, given what is.
 
-    What a declared resource writes now changes hands; what one still needs is kept, and stays
-    owned until nobody does.
+    What a declared resource writes now changes hands, or goes first where nothing of its type can
+    stay; what one still needs is kept, and stays owned until nobody does.
     """
     written: dict[str, Resource] = {}
     needed: dict[str, Resource] = {}
@@ -141,15 +150,17 @@ def _sorted_out(
     forgotten: list[Left] = []
     notes: list[Diagnostic] = []
     problems: list[Diagnostic] = []
+    displaced = Displaced(written)
     for left in lefts:
         user = next((needed[k] for k in left.writes if k in needed), None)
-        if any(k in written for k in left.writes):
+        goes_first = displaced.take(left)
+        if any(k in written for k in left.writes) and not goes_first:
             forgotten.append(left)
             continue
         action = left.action
         if action == "delete" and left.protect:
             problems.append(_protected(left))
-        elif action == "delete" and user is not None and not left.is_gone:
+        elif action == "delete" and user is not None and not left.is_gone and not goes_first:
             notes.append(_kept(left, user))
         elif action == "delete" and left.ops and not left.is_gone:
             resources.append(_removal(left))
@@ -160,12 +171,37 @@ def _sorted_out(
         else:
             forgotten.append(left)
     return Drops(
-        resources=tuple(resources),
+        resources=tuple(_in_order(resources, displaced)),
         actions=actions,
+        displaced=displaced.heirs,
         forgotten=tuple(forgotten),
         notes=tuple(notes),
         problems=tuple(problems),
     )
+
+
+def _in_order(resources: Iterable[Resource], displaced: Displaced) -> Iterator[Resource]:
+    """`resources`, so that what is displaced goes after all that goes from inside of it, and before
+    what is declared in its place."""
+    inside: dict[str, list[str]] = {}
+    going: list[Dropped] = []
+    for resource in resources:
+        if not isinstance(resource, Dropped):
+            yield resource
+            continue
+        left = resource.left
+        above = [k for k in left.reads if k in displaced.by_key]
+        for place in dict.fromkeys(displaced.by_key[k] for k in above):
+            inside.setdefault(place, []).append(resource.identity)
+        reads = tuple(k for k in left.reads if k not in above)  # not as it will be
+        placed = resource.observed(left=attrs.evolve(left, reads=reads)) if above else resource
+        if resource.identity in displaced.heirs:
+            going.append(placed)
+        else:
+            yield placed
+    for last in going:
+        keys = tuple(k for k in last.left.writes if k in displaced.by_key)
+        yield last.observed(frees=keys, after=tuple(inside.get(last.identity, ())))
 
 
 def _removal(left: Left) -> Resource:

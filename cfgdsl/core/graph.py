@@ -177,7 +177,7 @@ def _infer(
         seen = {index}
         for key in (*footprint.writes, *footprint.reads) if makers else ():
             maker = makers.get(key, index)
-            if maker not in seen and not _needs(footprints[maker], key, writers):
+            if maker not in seen and not _needs(footprints[maker], footprint, key, writers):
                 seen.add(maker)
                 edges.add((maker,), index, "inferred", key)
         for key in footprint.reads_under:
@@ -210,9 +210,10 @@ def _makers(footprints: Sequence[Footprint]) -> dict[str, int]:
     return makers
 
 
-def _needs(maker: Footprint, key: str, writers: Mapping[str, int]) -> bool:
-    """Whether `maker` makes the key only where nobody writes it, and somebody does."""
-    return key in writers and key in maker.reads
+def _needs(maker: Footprint, other: Footprint, key: str, writers: Mapping[str, int]) -> bool:
+    """Whether `maker` makes the key only where nobody writes it, and somebody does; or waits for
+    what the other writes anyway."""
+    return key in maker.reads and (key in writers or any(k in maker.reads for k in other.writes))
 
 
 def _writers_under(

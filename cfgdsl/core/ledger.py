@@ -96,8 +96,10 @@ class Ledger:
             )
 
     def keep(self, resource: Resource, why: str) -> bool:
-        """Whether what cannot be done is to take away what is no longer declared: then it stays."""
-        if resource.identity not in self._drops.actions:
+        """Whether what cannot be done is to take away what is no longer declared: then it stays,
+        unless it is in the way."""
+        drops = self._drops
+        if resource.identity not in drops.actions or resource.identity in drops.displaced:
             return False
         self._kept.append(
             Diagnostic(

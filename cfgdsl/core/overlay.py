@@ -7,7 +7,7 @@ from typing import Any, TypeGuard
 import attrs
 
 from cfgdsl.core.content import Content
-from cfgdsl.core.footprint import folder_of
+from cfgdsl.core.footprint import folder_of, parents
 from cfgdsl.core.probes import Answer, List, Probe, Read, Stat, Unknown, is_error
 from cfgdsl.runner.wire import MOST_NAMES
 
@@ -53,32 +53,40 @@ class PathOverlay:
         """By folder: the names in it that have nodes."""
         self._listed: dict[str, tuple[int, Answer | Unknown]] = {}
         """What is in a folder, as a command says, and since when."""
+        self._undecided = False
+        """Whether only the run can tell how some path will be."""
+        self._links = False
+        """Whether some link is new here: what is below it lies elsewhere then."""
         self._now = 0
 
     def set(self, path: str, stat: Answer | Unknown, content: Content | Unknown | None) -> None:
         """`path` is now like this."""
         self._now += 1
-        self._note(path, Node(stat, content, self._now))
+        self._note(self._at(path), Node(stat, content, self._now))
 
     def remove(self, path: str) -> None:
         """`path`, and all below it, is gone; what is set below it later is there again."""
         self._now += 1
+        path = self._at(path)
         self._note(path, Node(None, since=self._now))
         self._removed[path] = self._now
 
     def fill(self, path: str, names: Answer | Unknown) -> None:
         """The answer to `List(path)` is now this."""
         self._now += 1
-        self._listed[path] = (self._now, names)
+        self._listed[self._at(path)] = (self._now, names)
 
     def _note(self, path: str, node: Node) -> None:
         self._nodes[path] = node
+        self._undecided |= isinstance(node.stat, Unknown)
+        self._links |= is_link(node.stat)
         folder, name = posixpath.split(path)
         if name:
             self._inside.setdefault(folder, {})[name] = None
 
     def node(self, path: str) -> Node | None:
         """What the overlay says of `path`; None: nothing, the host's own answer holds."""
+        path = self._at(path)
         node = self._nodes.get(path)
         if not self._removed:
             return node
@@ -87,43 +95,87 @@ class PathOverlay:
             return _GONE
         return node
 
+    def _at(self, path: str) -> str:
+        """Where `path` is, after the links that are new in the folders above it."""
+        for _ in range(_MAX_LINKS if self._links else 0):
+            for key in reversed(parents(path)):
+                folder = key.removeprefix("path:")
+                node = self._nodes.get(folder)
+                if node is not None and is_link(node.stat):
+                    break
+            else:
+                break
+            path = posixpath.join(_end(folder, node.stat), path[len(folder) + 1 :])
+        return path
+
     def end_of(self, path: str) -> str:
         """Where the links at `path` lead to, as far as they are known."""
+        path = self._at(path)
         for _ in range(_MAX_LINKS):
             node = self.node(path)
             found = self._own.get(path) if node is None else node.stat
             if not is_link(found):
                 break
-            path = posixpath.normpath(posixpath.join(folder_of(path), found["target"]))
+            path = self._at(_end(path, found))
         return path
 
     def stat(self, path: str, *, follow: bool = False) -> Answer | Unknown:
         """The answer to `Stat(path, follow)`."""
+        path = self._at(path)
         end = self.end_of(path) if follow else path
         node = self.node(end)
         if node is not None:
             return node.stat
         if follow and path in self._followed and (end == path or self.node(path) is None):
-            return self._followed[path]
-        return self._own[end] if end in self._own else self._unasked(end)
+            found: Answer | Unknown = self._followed[path]
+        else:
+            found = self._own[end] if end in self._own else self._unasked(end)
+        return self._undecided_above(end) if found is None else found
+
+    def _undecided_above(self, path: str) -> Unknown | None:
+        """Why what is not at `path` now may be there by then: only the run can tell what a folder
+        above it will be."""
+        while self._undecided and path != "/":
+            path = folder_of(path)
+            node = self.node(path)
+            if node is not None:
+                return node.stat if isinstance(node.stat, Unknown) else None
+        return None
 
     def _unasked(self, path: str) -> Answer | Unknown:
-        """What is at a path that nobody asked about: nothing, where a folder above is missing."""
+        """What is at a path that nobody asked about: nothing, where a folder above is missing, or
+        is new."""
         while path != "/":
             path = folder_of(path)
             node = self.node(path)
             if node is not None or path in self._own:
                 found = self._own[path] if node is None else node.stat
-                return None if found is None else _NOT_ASKED
+                is_new = isinstance(found, dict) and node is not None and self._was_missing(path)
+                return None if found is None or is_new else _NOT_ASKED
         return _NOT_ASKED
+
+    def _was_missing(self, path: str) -> bool:
+        """Whether the host has said that there is nothing at `path`."""
+        while path != "/":
+            if path in self._own:
+                return self._own[path] is None
+            if path in self._followed:
+                return self._followed[path] is None
+            path = folder_of(path)
+        return False
 
     def read(self, probe: Read) -> Answer | Unknown:
         """The answer to `probe`."""
+        place = self._at(probe.path)
+        if place != probe.path:
+            probe = attrs.evolve(probe, path=place)
         node = self.node(self.end_of(probe.path) if probe.follow else probe.path)
         if node is None or node.content is KEPT:
             at_path = self.node(probe.path)
             is_own = at_path is None or at_path is node  # else a link that now leads elsewhere
-            return self._answered(probe) if is_own else _NOT_ASKED
+            found = self._answered(probe) if is_own else _NOT_ASKED
+            gone = found is _NOT_ASKED and self.stat(probe.path, follow=probe.follow) is None
+            return None if gone else found
         if node.content is None or isinstance(node.content, Unknown):
             return node.content
         content = node.content
@@ -133,6 +185,7 @@ class PathOverlay:
 
     def names(self, path: str) -> Answer | Unknown:
         """The answer to `List(path)`."""
+        path = self._at(path)
         since, found = self._listed.get(path, (0, self._base.get(List(path), _NOT_ASKED)))
         if max(self._removed.get(path, 0), self._removal_above(path)) > since:
             found = None
@@ -190,3 +243,8 @@ class PathOverlay:
 def is_link(answer: Answer | Unknown) -> TypeGuard[dict[str, Any]]:
     """Whether a stat answer is known to be that of a symbolic link."""
     return isinstance(answer, dict) and answer.get("kind") == "link"
+
+
+def _end(path: str, link: Mapping[str, Any]) -> str:
+    """Where the link at `path` leads to."""
+    return posixpath.normpath(posixpath.join(folder_of(path), link["target"]))

@@ -24,6 +24,7 @@ from cfgdsl.core.probes import Answer, Probe, Run, Unknown, is_error, is_known
 from cfgdsl.core.record import HostRecord, Owed
 from cfgdsl.core.resource import Resource, contents_in, is_absent
 from cfgdsl.core.secret import redact, secrets_in
+from cfgdsl.core.taken import conflicts
 from cfgdsl.core.tasks import TaskSteps
 from cfgdsl.core.view import View, foresee, look, sealed_in
 
@@ -133,6 +134,8 @@ class _Planner:
         """Whether something unknown may have appeared on the host before it is applied."""
         self.broken = [False] * size
         """Whether it, or something that it waits for, cannot be planned."""
+        self.taken: dict[str, Resource] = {}
+        """By key: what takes it away."""
         self.tasks = TaskSteps(self)
         self.host = request.host
         self.foreign = request.foreign
@@ -157,6 +160,8 @@ class _Planner:
             else:
                 self.bringing[node] = max(self.bringing[p] for p in self.predecessors[node])
         self.tasks.settle()
+        if ANEW not in self.bringing:  # else another may bring what one takes away
+            self.problems += self._conflicts()
         steps = () if self.problems else tuple(self.steps)
         plan = HostPlan(
             host=self.request.host,
@@ -179,6 +184,11 @@ class _Planner:
             export=self._export,
             unasked=tuple(self.unasked),
         )
+
+    def _conflicts(self) -> Iterable[Diagnostic]:
+        request = self.request
+        for found in conflicts(self.taken, self.graph, self.base, request.identity):
+            yield attrs.evolve(found, address=f"{request.host}/{found.address}")
 
     def _export(self, identity: str) -> Export:
         if self.problems or identity not in self.graph.position:
@@ -293,6 +303,8 @@ class _Planner:
             self.exchange.pass_gates(index)
         else:
             self.ledger.unchanged(resource)
+        if is_absent(resource) and view.change.is_needed:
+            self.taken.update(dict.fromkeys(resource.takes(view.change), resource))
         later = self.tasks.after(resource, view.change, before | first, self.provided[index])
         self.own[index] |= later
         self.provided[index] |= later
@@ -323,7 +335,8 @@ class _Planner:
     def _step(
         self, resource: Resource, view: View, waits: frozenset[int], *, certain: bool
     ) -> Step:
-        change, closed = view.change, view.known and certain
+        change = view.change
+        closed = view.known and certain and not self._awaits(resource)
         probes = tuple(view.answers) if closed else tuple(dict.fromkeys(resource.probes()))
         always = bool(resource.__dict__.get("always", False))
         ops, want, before = None, None, None
@@ -369,6 +382,12 @@ class _Planner:
                     origins=(resource.origin,),
                 )
             )
+
+    def _awaits(self, resource: Resource) -> bool:
+        """Whether what it needs neither is there nor is declared, but may come before it."""
+        index = self.graph.position[resource.identity]
+        waits = index in self.awaiting and self.uncertain[index]
+        return waits and not is_absent(resource)
 
     def _foresee(self, change: Change[Resource], probes: tuple[Probe, ...]) -> None:
         """The world after an open step: as declared where that can be said, else unknown."""
@@ -440,12 +459,15 @@ class _Planner:
         return self._changes[node]
 
     def _problem(self, resource: Resource, error: ImpossibleError) -> None:
+        heir = self.request.drops.displaced.get(resource.identity)
+        why = "" if heir is None else f"is in the way of {heir.identity}, and cannot go: "
+        lines = (resource.origin,) if heir is None else (resource.origin, heir.origin)
         self.problems.append(
             Diagnostic(
-                summary=error.summary,
+                summary=f"{why}{error.summary}",
                 hint=error.hint,
                 address=f"{self.request.host}/{resource.identity}",
-                origins=error.origins or (resource.origin,),
+                origins=error.origins or lines,
             )
         )
 
@@ -458,7 +480,8 @@ def _reason(resource: Resource, view: View) -> str:
     if not view.is_promised and sealed_in(resource):
         return "hangs on a secret that is not available now"
     always = bool(getattr(resource, "always", False))
-    return reason_for(change.action, change.fields, change.desired.kind, always=always)
+    own = change.desired.reason(change)
+    return own or reason_for(change.action, change.fields, change.desired.kind, always=always)
 
 
 def _subjects(probe: Probe) -> tuple[str, ...]:

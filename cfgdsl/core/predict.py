@@ -134,6 +134,8 @@ class World:
         self._need_parent(op.path)
         self._need_owner(op.owner, op.group)
         now = self._paths.stat(op.path)
+        if isinstance(now, Unknown) and self._paths.stat(op.path, follow=True) is None:
+            now = None  # a link that leads nowhere would be in the way
         kept = now if isinstance(now, dict) else {}
         if kept.get("kind", "dir") != "dir":
             raise ImpossibleError(f"{op.path} is a {_kind_of(kept)}, not a directory")

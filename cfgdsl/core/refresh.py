@@ -28,6 +28,8 @@ class Task:
     """One for the whole target, whoever asks."""
     first: bool = False
     """Before the step of the resource that asks; else after it."""
+    sure: bool = True
+    """Whether it is needed for sure once a cause changes; else it is a possible step."""
     since: str | None = None
     """Which field in the answer to the first proof says since when what it refreshes runs, in
     microseconds of the monotonic clock: started after its last cause, it needs no refresh."""

@@ -170,6 +170,9 @@ class Resource(metaclass=ResourceType):
     """The action of bringing one into being, as plans call it."""
     dropping: ClassVar[Literal["delete", "forget"]] = "delete"
     """What becomes of one that cfgdsl created when its declaration goes away."""
+    displaces: ClassVar[frozenset[str]] = frozenset()
+    """Types of which none can stay in its place: what is owned of them there, and no longer
+    declared, is deleted first."""
     after: Field[References, Any] = field(default=(), how=True, kw_only=True)
     """Resources, components or identities that must be applied before this one."""
     only_if: Field[Condition | None] = field(default=None, how=True, kw_only=True)
@@ -273,6 +276,15 @@ class Resource(metaclass=ResourceType):
     def notes(self, change: Any) -> tuple[str, ...]:  # noqa: ARG002
         """What the plan cannot promise of the change: short sentences, without the resource."""
         return ()
+
+    def takes(self, change: Any) -> tuple[str, ...]:  # noqa: ARG002
+        """Keys of what a removal takes along, and others may need: what came with a package."""
+        return ()
+
+    def reason(self, change: Any) -> str:  # noqa: ARG002
+        """Why it changes, where a plan should say more than that it is not there, or which fields
+        differ; empty: it need not."""
+        return ""
 
     def sought(self) -> Self:
         """This resource, so that all of its state is looked at: what `import` asks about.

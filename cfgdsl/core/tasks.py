@@ -125,7 +125,7 @@ class TaskSteps:
             refresh=bool(task.proof),
             debt=conditional and not task.shared,
             since=task.since,
-            **self._because(triggers, owed),
+            **self._because(triggers, owed, sure=task.sure),
         )
         if task.shared:
             self._shared.setdefault(_sharing(task), []).append(step.id)
@@ -158,7 +158,9 @@ class TaskSteps:
             **self._because(triggers),
         )
 
-    def _because(self, triggers: frozenset[int], owed: Owed | None = None) -> dict[str, Any]:
+    def _because(
+        self, triggers: frozenset[int], owed: Owed | None = None, *, sure: bool = True
+    ) -> dict[str, Any]:
         """What a step says of its causes; what is `owed` already is due whatever they do."""
         if owed is not None:
             return {
@@ -171,7 +173,8 @@ class TaskSteps:
             "triggers": tuple(sorted(triggers)),
             "reason": self._reason(triggers),
             "causes": self._chain(triggers),
-            "possible": bool(triggers) and all(map(self._planner.barriers.is_possible, triggers)),
+            "possible": not sure
+            or (bool(triggers) and all(map(self._planner.barriers.is_possible, triggers))),
         }
 
     def _triggers(self, task: Task, resource: Resource) -> frozenset[int]:

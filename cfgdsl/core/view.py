@@ -7,7 +7,7 @@ import attrs
 
 from cfgdsl.core.content import Content
 from cfgdsl.core.decide import refined
-from cfgdsl.core.diff import Change, compare
+from cfgdsl.core.diff import CREATE, DELETE, UPDATE, Change, compare
 from cfgdsl.core.errors import ImpossibleError
 from cfgdsl.core.inputs import known_part, may_wait
 from cfgdsl.core.output import Output
@@ -34,7 +34,14 @@ class View:
         awaited = [isinstance(c.after, Output) or is_sealed(c.after) for c in change.fields]
         if any(isinstance(c.after, Unknown) for c in change.fields):
             return False
+        if change.action not in {CREATE, UPDATE, DELETE} and not self._is_seen:
+            return False  # what a command is to bring about may come without it
         return change.is_needed and (is_absent(change.before) or not awaited or not all(awaited))
+
+    @property
+    def _is_seen(self) -> bool:
+        """Whether how it will be found is known."""
+        return all(map(is_known, self.answers.values()))
 
 
 def look(

@@ -39,6 +39,8 @@ class Found:
     """Whether the index knows no such package, but is not fit to say so."""
     stale: bool = False
     """Whether the index is not there, or too old to say."""
+    alone: tuple[str, ...] = ()
+    """Keys of folders and units that came with it, and with no other package."""
     interrupted: bool = False
     """Whether the manager itself was killed in its work, and must be put right first."""
 

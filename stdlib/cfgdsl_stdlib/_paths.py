@@ -29,6 +29,15 @@ def _folder(path: str) -> probes.Stat:
     return probes.Stat(path, follow=True)
 
 
+def above(path: str) -> Iterator[str]:
+    """All folders above a path, nearest first, without the root.
+
+    >>> list(above("/srv/www/a"))
+    ['/srv/www', '/srv']
+    """
+    return (key.removeprefix("path:") for key in keys.parents(path))
+
+
 def footprint(
     thing: Owned, *, reads: tuple[str, ...] = (), makes_parents: bool = False
 ) -> Footprint:
@@ -71,6 +80,47 @@ def found_attributes(thing: Owned, stat: Mapping[str, Any], answers: Answers) ->
         if answer is not None and answer["name"] == found[field]:
             found[field] = str(probe.number)
     return found
+
+
+class Replacing(Protocol):
+    """What may take the place of another kind of thing."""
+
+    @property
+    def path(self) -> str: ...
+    @property
+    def absent(self) -> bool: ...
+    @property
+    def replace(self) -> bool: ...
+    @property
+    def recursive(self) -> bool: ...
+
+
+def check_replacing(thing: Replacing) -> None:
+    """Refuse to replace something by nothing."""
+    if thing.absent and thing.replace:
+        raise ValueError("replace=True and absent=True contradict each other")
+
+
+def content_of_replaced(thing: Replacing) -> tuple[probes.List, ...]:
+    """The question what is in a directory that may go only when it is empty."""
+    return (probes.List(thing.path),) if thing.replace and not thing.recursive else ()
+
+
+def cleared(thing: Replacing, found: str) -> tuple[ops.Remove, ...]:
+    """The op that takes away what is `found` in its place, if anything is."""
+    return (ops.Remove(thing.path, recursive=thing.recursive),) if found else ()
+
+
+def in_place(change: Change[Any]) -> str:
+    """What kind of thing is to be replaced; empty: none."""
+    found: str = "" if change.before is None else change.before.in_place
+    return found
+
+
+def replaces(change: Change[Any]) -> str:
+    """The reason of a change that replaces another kind of thing; empty: there is none."""
+    found = in_place(change)
+    return f"replaces {KINDS[found]}" if found else ""
 
 
 def stat_of(answers: Answers, probe: probes.Stat) -> dict[str, Any] | None:

@@ -1,5 +1,8 @@
 """apt and dpkg, for `Package`: questions, answers and commands; it runs nothing itself."""
 
+import collections
+import functools
+import posixpath
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -101,6 +104,17 @@ _INTERRUPTED = probes.Run(
 """dpkg's own journal: apt refuses to work while there is something in it."""
 
 
+_BROUGHT = probes.Run(
+    (
+        *("grep", "-rHE", "--include=*.list"),
+        *("^(/etc|(/usr)?/lib/systemd/system)/[^/]+$", "."),
+    ),
+    cwd="/var/lib/dpkg/info",
+)
+"""What every installed package has brought, of what others declare: the top of its configuration,
+and its units."""
+
+
 def questions(wanted: Wanted) -> tuple[Probe, ...]:
     """What is asked of one package; all packages together cost one command, or two."""
     latest = (_candidate(wanted),) if wanted.version == "latest" else ()
@@ -110,7 +124,7 @@ def questions(wanted: Wanted) -> tuple[Probe, ...]:
 def hints(wanted: Wanted) -> tuple[Probe, ...]:
     """What else is asked; all packages together cost four commands."""
     if wanted.absent:
-        return (_INTERRUPTED,)
+        return (_INTERRUPTED, _BROUGHT)
     candidate = () if wanted.version == "latest" else (_candidate(wanted),)
     return (*candidate, _fresh(wanted), _INDEX, _INTERRUPTED)
 
@@ -127,7 +141,8 @@ def found(wanted: Wanted, answers: Answers) -> Found:
         interrupted=_printed(_INTERRUPTED, answers) not in {None, ""},
     )
     if wanted.absent:
-        return state
+        alone = _brought_alone(wanted.name, _printed(_BROUGHT, answers) or "")
+        return attrs.evolve(state, alone=alone if version is not None else ())
     stale = "" in {_printed(_fresh(wanted), answers), _printed(_INDEX, answers)}
     state = attrs.evolve(state, stale=stale)
     latest = wanted.version == "latest"
@@ -140,6 +155,40 @@ def found(wanted: Wanted, answers: Answers) -> Found:
     if offer is not None:
         return attrs.evolve(state, candidate=offer["Version"])
     return attrs.evolve(state, missing=not stale and (row is None or latest))
+
+
+def _brought_alone(name: str, listed: str) -> tuple[str, ...]:
+    """The keys of what came with a package, and with no other one."""
+    packages = _brought(listed)
+    paths = packages.by_name.get(name, ())
+    return tuple(_key(path) for path in paths if packages.count[path] == 1)
+
+
+@attrs.frozen
+class _Packages:
+    """What each package has brought."""
+
+    by_name: Mapping[str, list[str]]
+    """With and without the architecture."""
+    count: Mapping[str, int]
+    """How many packages have brought a path."""
+
+
+@functools.lru_cache(maxsize=4)  # all packages of a host ask of the same text
+def _brought(listed: str) -> _Packages:
+    found = [line.split(".list:", 1) for line in listed.splitlines() if ".list:" in line]
+    by_name: dict[str, list[str]] = {}
+    for file, path in found:
+        name = posixpath.basename(file)
+        for each in {name, name.partition(":")[0]}:
+            by_name.setdefault(each, []).append(path)
+    return _Packages(by_name, collections.Counter(path for _, path in found))
+
+
+def _key(path: str) -> str:
+    """What others call it."""
+    is_unit = "/lib/systemd/system/" in path
+    return keys.unit(posixpath.basename(path)) if is_unit else keys.path(path)
 
 
 def _printed(probe: probes.Run, answers: Answers) -> str | None:

@@ -1,7 +1,7 @@
 """Directories: that they are there, and who may enter them."""
 
 import posixpath
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from cfgdsl import (
     AbsPath,
@@ -49,11 +49,19 @@ class Directory(Resource):
     `recursive`."""
     recursive: Field[bool] = field(default=False, how=True, kw_only=True)
     """Whether `absent` removes it with all that is in it; links in it are not followed."""
+    replace: Field[bool] = field(default=False, how=True, kw_only=True)
+    """Whether a file or symbolic link in its place is removed first; default: no, that is an
+    error."""
+
+    displaces: ClassVar = frozenset({"file", "symlink"})
+    in_place: ClassVar[str] = ""
+    """On an observed one: what kind of thing is to be replaced."""
 
     def complete(self) -> dict[str, Any]:
         """Only a removal can be recursive; the root stays."""
         if self.recursive and not self.absent:
             raise ValueError("recursive=True is for absent=True only")
+        _paths.check_replacing(self)
         if self.absent and self.path == "/":
             raise ValueError("path is the root directory, which cannot be absent")
         return {}
@@ -76,18 +84,27 @@ class Directory(Resource):
         parent = () if self.parents else (_paths.parent(self.path),)
         return (probes.Stat(self.path), *parent, *_paths.numbers(self))
 
+    def hints(self) -> tuple[Probe, ...]:
+        """With `parents`, what of the folders above is there already."""
+        above = _paths.above(self.path) if self.parents and not self.absent else ()
+        return tuple(probes.Stat(folder, follow=True) for folder in above)
+
     def observe(self, answers: Answers) -> Self | None:
         """The directory as found."""
         stat = _paths.stat_of(answers, probes.Stat(self.path))
         if stat is None:
             return None
+        if self.replace and stat["kind"] in {"file", "link"}:
+            return self.observed(absent=True, in_place=stat["kind"])
         if stat["kind"] != "dir":
             name = posixpath.basename(self.path)
             raise ImpossibleError(
                 f"{self.path} is {_paths.KINDS[stat['kind']]}, not a directory",
                 hint=f"Declare the directory that {name} leads to."
                 if stat["kind"] == "link"
-                else f'Remove it first: File("{self.path}", absent=True).',
+                else f'Remove it first: File("{self.path}", absent=True).'
+                if self.absent
+                else "Remove it first, or say replace=True.",
             )
         if self.absent:
             return self.observed(absent=False)
@@ -97,6 +114,12 @@ class Directory(Resource):
         """Make it, remove it, or set what differs."""
         if change.desired.absent:
             return (ops.Remove(self.path, recursive=self.recursive),)
-        if change.before is not None:
+        found = _paths.in_place(change)
+        if change.before is not None and not found:
             return (_paths.set_attributes(change),)
-        return (ops.Mkdir(self.path, self.mode, self.owner, self.group, parents=self.parents),)
+        made = ops.Mkdir(self.path, self.mode, self.owner, self.group, parents=self.parents)
+        return (*_paths.cleared(self, found), made)
+
+    def reason(self, change: Change[Self]) -> str:
+        """What it replaces."""
+        return _paths.replaces(change)

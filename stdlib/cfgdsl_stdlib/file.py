@@ -2,7 +2,7 @@
 
 import posixpath
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from cfgdsl import (
     AbsPath,
@@ -68,11 +68,26 @@ class File(Resource):
     ``["visudo", "-c", "-f", "%s"]``."""
     follow: Field[bool] = field(default=False, how=True, kw_only=True)
     """Whether a symbolic link in its place is followed, and what it leads to is written."""
+    replace: Field[bool] = field(default=False, how=True, kw_only=True)
+    """Whether an empty directory in its place is removed first; default: no, that is an error."""
+    recursive: Field[bool] = field(default=False, how=True, kw_only=True)
+    """Whether `replace` removes a directory with all that is in it; default: only an empty one."""
+
+    displaces: ClassVar = frozenset({"directory"})
+    in_place: ClassVar[str] = ""
+    """On an observed one: what kind of thing is to be replaced."""
 
     def complete(self) -> dict[str, Any]:
         """The content from `source`; a private mode for secrets."""
         if self.validate is not None and not any("%s" in word for word in self.validate):
             raise ValueError('validate must contain "%s", which stands for the file to check')
+        _paths.check_replacing(self)
+        if self.recursive and not self.replace:
+            raise ValueError("recursive=True is for replace=True only")
+        if self.follow and self.replace:
+            raise ValueError("replace=True and follow=True contradict each other")
+        if self.validate and self.replace:
+            raise ValueError("replace=True removes what is there before validate= could check")
         if self.absent and (self.content is not None or self.source is not None):
             raise ValueError("absent=True and a content contradict each other")
         if self.source is None:
@@ -129,16 +144,23 @@ class File(Resource):
         read = () if self.content is None else (self._read,)
         return (self._stat, *read, _paths.parent(self.path), *_paths.numbers(self))
 
+    def hints(self) -> tuple[Probe, ...]:
+        """What is in a directory that it replaces."""
+        return _paths.content_of_replaced(self)
+
     def observe(self, answers: Answers) -> Self | None:
-        """The file as found; for anything else in its place, a file without content."""
+        """The file as found; for a link in its place, a file without content."""
         stat = _paths.stat_of(answers, self._stat)
         if stat is None:
             return None
         kind = stat["kind"]
+        if kind == "dir" and self.replace:
+            return self.observed(absent=True, in_place=kind)
+        more = "" if self.absent else ", say replace=True"
         if kind == "dir" or (kind == "other" and not self.absent):
             raise ImpossibleError(
                 f"{self.path} is {_paths.KINDS[kind]}, not a file",
-                hint=f'Remove it first, or declare Directory("{self.path}").'
+                hint=f'Remove it first{more}, or declare Directory("{self.path}").'
                 if kind == "dir"
                 else "",
             )
@@ -168,12 +190,14 @@ class File(Resource):
         """One atomic write, or attributes alone when the content stays."""
         if change.desired.absent:
             return (ops.Remove(self.path),)
-        if change.before is not None and not change.touches("content"):
+        found = _paths.in_place(change)
+        if change.before is not None and not found and not change.touches("content"):
             return (_paths.set_attributes(change, follow=self.follow),)
         content = Content.of("") if self.content is None else self.content
         if not isinstance(content, Content):
             raise TypeError(f"the content of {self.identity} was not resolved")
         return (
+            *_paths.cleared(self, found),
             ops.Put(
                 self.path,
                 content,
@@ -184,3 +208,7 @@ class File(Resource):
                 follow=self.follow,
             ),
         )
+
+    def reason(self, change: Change[Self]) -> str:
+        """What it replaces."""
+        return _paths.replaces(change)

@@ -128,6 +128,15 @@ class Package(Resource):
             )
         return (self._manager.install(self._wanted, found),)
 
+    def takes(self, change: Change[Self]) -> tuple[str, ...]:
+        """What came with it alone: folders of its configuration, units."""
+        return change.before.found.alone if change.before is not None else ()
+
+    def reason(self, change: Change[Self]) -> str:
+        """That an installation was begun: then it is not just missing."""
+        broken = change.before is not None and change.before.found.broken and not self.absent
+        return "its installation was begun and not ended" if broken else ""
+
     def notes(self, change: Change[Self]) -> tuple[str, ...]:
         """What only the updated index can tell."""
         found = change.before.found if change.before is not None else Found()

@@ -131,7 +131,8 @@ class Service(Resource):
         """A daemon-reload after changes of unit files; refreshes that are owed.
 
         A service that does not run is not started by a restart, and one that this change starts
-        has no need of it. Whether it does, only an observation says.
+        has no need of it. Whether it does, only an observation says: until then a restart is
+        possible, for what brings the unit may start it, or leave that to this change.
         """
         unit = change.before.found if change.before is not None else None
         files = (*_systemd.unit_files(self.name), *_systemd.drop_in_folders(self.name))
@@ -144,10 +145,11 @@ class Service(Resource):
         )
         if self.running is False or (unit is not None and not unit.is_active):
             return (reload,)
-        return (reload, *self._refreshes(sure=unit is not None or bool(self.running)))
+        return (reload, *self._refreshes(known=unit is not None))
 
-    def _refreshes(self, *, sure: bool) -> tuple[Task, ...]:
-        """The restart and the reload; `sure` when it is known to run by then."""
+    def _refreshes(self, *, known: bool) -> tuple[Task, ...]:
+        """The restart and the reload; `known` when the unit has been seen to run."""
+        sure = known or bool(self.running)
         check = () if self.check is None else (ops.Run(self.check),)
         tasks = []
         if self.restart_on:
@@ -159,6 +161,7 @@ class Service(Resource):
                     ops=(*check, restart),
                     causes=self.restart_on,
                     proof=proof,
+                    sure=known or not proof,
                     since=_systemd.STARTED if proof else None,
                 )
             )

@@ -21,7 +21,7 @@ from cfgdsl import (
     probes,
     resource,
 )
-from cfgdsl_stdlib import _checks
+from cfgdsl_stdlib import _checks, _homes
 
 _OPTIONS = {"uid": "-u", "group": "-g", "shell": "-s", "home": "-d", "comment": "-c"}
 
@@ -63,7 +63,7 @@ class User(Resource):
     """Whether `absent` deletes its home and mail too; default: no."""
 
     found: ClassVar[Mapping[str, Any]] = {}
-    """On an observed one: the whole entry."""
+    """On an observed one: the whole entry; of one that is not there, what is new with it."""
 
     def complete(self) -> dict[str, Any]:
         """Groups sorted, without the primary one, which everybody is in anyway."""
@@ -114,8 +114,9 @@ class User(Resource):
         return (self._entry, self._own_group)
 
     def hints(self) -> tuple[Probe, ...]:
-        """Whether its groups are there; their numbers do not matter."""
-        return self._named_groups
+        """Whether its groups are there, whose numbers do not matter; how a new home would be."""
+        makes = self._makes_home and not self.absent
+        return (*self._named_groups, *(_homes.questions(self._home) if makes else ()))
 
     def observe(self, answers: Answers) -> Self | None:
         """The account as found; minimal groups that hold are as declared."""
@@ -123,8 +124,7 @@ class User(Resource):
             _checks.is_there(group, answers)
         entry = answers[self._entry]
         if entry is None:
-            taken = self._own_group in answers and answers[self._own_group] is not None
-            return self.observed(absent=True, found={"own_group": True}) if taken else None
+            return None if self.absent else self.observed(absent=True, found={"around": answers})
         fields = {name: entry[name] for name in _OPTIONS}
         hold = self.groups is not None and self._groups_after(entry) == entry["groups"]
         groups = self.groups if hold else tuple(entry["groups"])
@@ -141,7 +141,7 @@ class User(Resource):
         if self.absent:
             return (self._remove(found),)
         if "uid" not in found:
-            return (self._add("own_group" in found),)
+            return (self._add(found.get("around", Answers({}))),)
         changed = [f.name for f in change.fields if f.name in _OPTIONS]
         options = [word for n in changed for word in (_OPTIONS[n], str(getattr(self, n)))]
         after = {**found, **{n: getattr(self, n) for n in changed}}
@@ -165,9 +165,10 @@ class User(Resource):
         """As useradd does by itself: not for system accounts."""
         return not self.system if self.create_home is None else self.create_home
 
-    def _add(self, own_group: bool) -> Op:
+    def _add(self, around: Answers) -> Op:
+        """`around`: what was answered about it while it was not there."""
         values = {n: getattr(self, n) for n in _OPTIONS if getattr(self, n) is not None}
-        if self.group is None and own_group:
+        if self.group is None and around.get(self._own_group) is not None:
             values["group"] = self.name
         options = [word for n, value in values.items() for word in (_OPTIONS[n], str(value))]
         argv = (
@@ -187,8 +188,19 @@ class User(Resource):
         if "group" not in values:
             effects.append((self._own_group, chosen))
         if self._makes_home:
-            effects.append((probes.Stat(self._home), chosen))
+            effects += self._new_home(entry["group"], around).items()
         return ops.Run(argv, effects=tuple(effects))
+
+    def _new_home(self, group: str, around: Answers) -> Mapping[Probe, Any]:
+        """What useradd makes of the home: one that is there already it leaves as it is."""
+        homes = _homes.found(around)
+        where = probes.Stat(
+            self._home if self.home or homes is None else f"{homes.folder}/{self.name}"
+        )
+        if where not in around:  # nobody knows what is there now
+            return _homes.made(where.path, self.name, group, None)
+        there = around[where] is not None
+        return {} if there else _homes.made(where.path, self.name, group, homes)
 
     def _remove(self, found: Mapping[str, Any]) -> Op:
         """userdel(8) takes the group of the same name along when nobody else is in it."""

@@ -41,7 +41,7 @@ IN_THE_WAY: dict[str, tuple[Callable[[Path], None], str, list[str]]] = {
     "a file where a folder is wanted": (
         _file,
         'Directory("/x")  # HERE',
-        ["local/directory:/x", "/x is a file, not a directory", "absent=True"],
+        ["local/directory:/x", "/x is a file, not a directory", "replace=True"],
     ),
     "a file where a link is wanted": (
         _file,

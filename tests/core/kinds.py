@@ -58,6 +58,8 @@ class _Placed(Resource):
 class TinyFile(_Placed):
     """A file."""
 
+    displaces: ClassVar = frozenset({"tiny-dir"})
+
     content: Field[FileContent | None, str | bytes | FileContent | None] = field(
         default=None, kw_only=True
     )
@@ -114,6 +116,8 @@ class TinyLine(Resource):
 @resource("tiny-dir")
 class TinyDir(_Placed):
     """A directory; removed with all that is in it."""
+
+    displaces: ClassVar = frozenset({"tiny-file"})
 
     def probes(self) -> tuple[Probe, ...]:
         return (probes.Stat(self.path),)

@@ -55,3 +55,11 @@ def test_of_many_makers_the_first_is_waited_for() -> None:
         user=Footprint(reads=["a"]),
     )
     assert made == {("one", "two"), ("one", "user")}
+
+
+def test_who_writes_what_a_maker_needs_does_not_wait_for_what_it_makes_on_the_way() -> None:
+    made = edges(
+        deep=Footprint(writes=["a/b/c"], reads=["a", "a/b"], makes=["a", "a/b"]),
+        link=Footprint(writes=["a/b"], reads=["a"]),
+    )
+    assert made == {("link", "deep")}

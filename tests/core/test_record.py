@@ -364,3 +364,66 @@ def test_a_type_without_a_way_to_be_absent_is_only_forgotten() -> None:
     mark = Mark()
     assert mark.removal() is None
     assert ownership(mark)["drop"] == {"probes": [], "ops": [], "writes": ["path:/mark"]}
+
+
+# What is in the way of what is declared in its place
+
+
+def test_a_directory_goes_first_where_a_file_is_declared_now() -> None:
+    machine = Machine(paths={"/d": dict(FOLDER), "/d/e": dict(FOLDER), "/d/e/f": file()})
+    old = [TinyDir("/d"), TinyDir("/d/e"), TinyFile("/d/e/f")]
+    record = HostRecord(left=tuple(left(each, machine) for each in old))
+    made = planned(machine, TinyFile("/d", content="x"), record=record)
+    actions = {step.identity: (step.action, step.release) for step in made.plan.steps}
+    assert actions == {
+        "tiny-file:/d/e/f": ("delete", True),
+        "tiny-dir:/d/e": ("delete", True),
+        "tiny-dir:/d": ("delete", True),
+        "tiny-file:/d": ("create", False),
+    }
+    assert set(machine.apply(made).values()) == {"changed"}
+    assert machine.paths["/d"]["data"] == b"x"
+
+
+@pytest.mark.parametrize(
+    ("values", "word"),
+    [
+        ({"created": False}, "/d is a dir"),
+        ({"on_drop": "forget"}, "/d is a dir"),
+        ({"protect": True}, "is protected, and no longer declared"),
+    ],
+)
+def test_what_may_not_go_is_in_the_way(values: dict[str, Any], word: str) -> None:
+    machine = Machine(paths={"/d": dict(FOLDER)})
+    record = HostRecord(left=(left(TinyDir("/d"), machine, **values),))
+    plan = planned(machine, TinyFile("/d", content="x"), record=record).plan
+    assert not plan.steps
+    assert any(word in problem.summary for problem in plan.problems)
+
+
+def test_what_is_in_the_way_and_cannot_go_is_an_error_that_names_both() -> None:
+    class Filled(TinyDir):
+        def ops(self, change: Change[Any]) -> tuple[Op, ...]:
+            return (ops.Remove(self.path),)
+
+    machine = Machine(paths={"/d": dict(FOLDER)})
+    gone = left(Filled("/d"), machine, kind="")
+    gone = attrs.evolve(gone, kind="tiny-dir", keys={"no": "such"})
+    machine.paths["/d/precious"] = file()
+    record = HostRecord(left=(gone,))
+    found = drops(record, [TinyFile("/d", content="x")])
+    graph = build((TinyFile("/d", content="x"), *found.resources), {})
+    answers = {probe: machine.answer(probe) for probe in questions(graph.resources)}
+    answers[probes.List("/d")] = machine.answer(probes.List("/d"))
+    request = Request(host="h", graph=graph, record=record, owns=True, drops=found)
+    (problem,) = plan_host(request, answers).plan.problems
+    assert problem.summary.startswith("is in the way of tiny-file:/d, and cannot go: /d is not")
+    assert len(problem.origins) == 2
+
+
+def test_what_can_become_the_new_thing_changes_hands_instead() -> None:
+    machine = Machine(paths={"/f": file()})
+    old = left(TinyFile("/f", id="old"), machine)
+    plan = planned(machine, TinyFile("/f", content="y"), record=HostRecord(left=(old,))).plan
+    assert [(s.identity, s.action) for s in plan.steps] == [("tiny-file:/f", "update")]
+    assert plan.forget == ("tiny-file:old",)

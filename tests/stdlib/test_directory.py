@@ -77,7 +77,9 @@ def test_change_and_ops(declared: Directory, found: Any, action: str, ops: list[
 def test_a_file_in_its_place(absent: bool) -> None:
     assert impossible(Directory(WWW, absent=absent), host(regular())) == (
         "/srv/www is a file, not a directory",
-        'Remove it first: File("/srv/www", absent=True).',
+        'Remove it first: File("/srv/www", absent=True).'
+        if absent
+        else "Remove it first, or say replace=True.",
     )
 
 
@@ -140,3 +142,44 @@ def test_applied_means_nothing_left_to_do(
 ) -> None:
     declared = Directory(WWW, mode=mode, owner=owner, absent=absent, parents=parents)
     assert assert_converges(declared, host(stat))
+
+
+@pytest.mark.parametrize(
+    ("stat", "reason"), [(regular(), "replaces a file"), (link("/x"), "replaces a symbolic link")]
+)
+def test_what_is_in_its_place_goes_when_that_is_said(stat: Any, reason: str) -> None:
+    declared = Directory(WWW, mode=0o750, replace=True)
+    change = change_of(declared, host(stat))
+    assert (change.action, declared.reason(change)) == ("create", reason)
+    assert decided(declared, host(stat)) == [
+        {"kind": "remove", "path": WWW},
+        {"kind": "mkdir", "path": WWW, "mode": 0o750},
+    ]
+    assert assert_converges(declared, host(stat))
+    assert change_of(declared, host(folder(mode=0o750))).action == "none"
+
+
+def test_replacing_and_removing_contradict_each_other() -> None:
+    assert refusal(lambda: Directory(WWW, absent=True, replace=True)) == (
+        "Directory: replace=True and absent=True contradict each other"
+    )
+
+
+def test_with_parents_it_is_asked_which_folders_are_there() -> None:
+    assert Directory("/a/b/c", parents=True).hints() == (
+        probes.Stat("/a/b", follow=True),
+        probes.Stat("/a", follow=True),
+    )
+    assert Directory("/a/b/c").hints() == ()
+    assert Directory("/a/b/c", parents=True, absent=True).hints() == ()
+
+
+def test_a_file_where_a_folder_on_the_way_should_be_is_foreseen() -> None:
+    declared = Directory("/srv/www/a", parents=True)
+    found = {
+        probes.Stat("/srv/www/a"): None,
+        probes.Stat("/srv/www", follow=True): regular(),
+        probes.Stat("/srv", follow=True): folder(),
+    }
+    with pytest.raises(ImpossibleError, match="/srv/www is a file, not a directory"):
+        after(declared, found)

@@ -108,7 +108,7 @@ def test_following_a_link_writes_what_it_leads_to() -> None:
             File(MOTD, content="hi\n"),
             folder(),
             "/etc/motd is a directory, not a file",
-            'Remove it first, or declare Directory("/etc/motd").',
+            'Remove it first, say replace=True, or declare Directory("/etc/motd").',
         ),
         (
             File(MOTD, absent=True),
@@ -220,3 +220,33 @@ def test_applied_means_nothing_left_to_do(  # noqa: PLR0917
     read = stat and {"sha256": old.sha256, "size": old.size, "text": None}
     answers = {p: read if isinstance(p, probes.Read) else stat for p in declared.probes()}
     assert assert_converges(declared, {**answers, **PARENT})
+
+
+def test_an_empty_directory_in_its_place_goes_when_that_is_said() -> None:
+    declared = File(MOTD, content="hi\n", replace=True)
+    assert declared.hints() == (probes.List(MOTD),)
+    found = {**host(folder()), probes.List(MOTD): {"names": [], "more": False}}
+    found.update({probe: None for probe in declared.probes() if probe.kind == "read"})
+    change = change_of(declared, found)
+    assert (change.action, declared.reason(change)) == ("create", "replaces a directory")
+    assert [op["kind"] for op in decided(declared, found)] == ["remove", "put"]
+    assert assert_converges(declared, found)
+    everything = File(MOTD, content="hi\n", replace=True, recursive=True)
+    assert everything.hints() == ()
+    assert decided(everything, found)[0] == {"kind": "remove", "path": MOTD, "recursive": True}
+
+
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        ({"recursive": True}, "recursive=True is for replace=True only"),
+        ({"replace": True, "absent": True}, "replace=True and absent=True contradict each other"),
+        ({"replace": True, "follow": True}, "replace=True and follow=True contradict each other"),
+        (
+            {"replace": True, "validate": ["true", "%s"]},
+            "replace=True removes what is there before validate= could check",
+        ),
+    ],
+)
+def test_what_does_not_go_with_a_replacement(how: dict[str, Any], message: str) -> None:
+    assert refusal(lambda: File(MOTD, **how)) == f"File: {message}"

@@ -261,3 +261,43 @@ def test_applied_means_nothing_left_to_do(  # noqa: PLR0917
 ) -> None:
     declared = Package(name, version=None if absence else version, **absence)
     assert_converges(declared, host(declared, installed, candidate, fresh=fresh))
+
+
+def test_an_installation_that_was_begun_is_not_called_missing() -> None:
+    declared = Package("nginx")
+    begun = change_of(declared, host(declared, row("1", "half-configured")))
+    assert declared.reason(begun) == "its installation was begun and not ended"
+    assert declared.reason(change_of(declared, host(declared))) == ""
+
+
+LISTED = """./nginx.list:/etc/nginx
+./nginx.list:/etc/default
+./nginx.list:/usr/lib/systemd/system/nginx.service
+./other:amd64.list:/etc/default
+./other:amd64.list:/lib/systemd/system/other.service
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "installed", "takes"),
+    [
+        ("nginx", row("1"), ("path:/etc/nginx", "unit:nginx.service")),
+        ("other", row("1"), ("unit:other.service",)),
+        ("other:amd64", row("1"), ("unit:other.service",)),
+        ("nginx", row("1", "config-files"), ()),
+        ("unheard-of", row("1"), ()),
+    ],
+)
+def test_what_came_with_a_package_alone_goes_with_it(
+    name: str, installed: Any, takes: tuple[str, ...]
+) -> None:
+    declared = Package(name, purged=True)
+    found = host(declared, installed)
+    (listing,) = (p for p in found if isinstance(p, probes.Run) and p.argv[0] == "grep")
+    found[listing] = {"exit": 0, "stdout": LISTED}
+    assert declared.takes(change_of(declared, found)) == takes
+
+
+def test_what_is_to_stay_is_not_asked_what_it_brought() -> None:
+    asked = Package("nginx").hints()
+    assert not [p for p in asked if isinstance(p, probes.Run) and p.argv[0] == "grep"]

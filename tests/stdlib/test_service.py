@@ -266,3 +266,19 @@ def test_applied_means_nothing_left_to_do(  # noqa: PLR0917
     declared = Service("nginx", running=running, enabled=enabled, masked=masked_)
     with contextlib.suppress(ImpossibleError):
         assert_converges(declared, host(state, file, text))
+
+
+@pytest.mark.parametrize(
+    ("running", "seen", "sure"),
+    [(True, True, True), (True, False, False), (None, False, True)],
+)
+def test_a_restart_is_sure_unless_the_start_itself_may_come_later(
+    running: bool | None, seen: bool, sure: bool
+) -> None:
+    from cfgdsl.core.diff import compare
+
+    declared = Service("nginx", running=running, restart_on=SITE, reload_on=SITE)
+    change = change_of(declared, host(unit("active"))) if seen else compare(declared, None)
+    restart, reload = declared.tasks(change)[-2:]
+    assert (restart.name, restart.sure) == ("restart", sure)
+    assert (reload.name, reload.sure) == ("reload", True)

@@ -38,17 +38,17 @@ class Bench:
 
     @classmethod
     @contextmanager
-    def open(cls, host: LabHost) -> "Iterator[Bench]":
-        """A bench with a conversation of its own."""
+    def open(cls, host: LabHost, *, project: str | None = None) -> "Iterator[Bench]":
+        """A bench with a conversation of its own; what is made for a `project` is owned by it."""
         declare: list[Declare] = []
 
         def everything(_: Host[Any]) -> None:
             declare[-1]()
 
         configured = configure(Host(host.name))(everything)
-        declarations = Declarations(configured=[configured])
-        with Project(declarations, Options(ssh_config=host.ssh_config)) as project:
-            yield cls(host, project, declare)
+        declarations = Declarations(configured=[configured], project=project)
+        with Project(declarations, Options(ssh_config=host.ssh_config)) as opened:
+            yield cls(host, opened, declare)
 
     def plan(self, declare: Declare) -> HostPlan:
         """What would be done for these declarations; nothing about them is wrong."""
