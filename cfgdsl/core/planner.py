@@ -223,8 +223,8 @@ class _Planner:
             if holds is not None:
                 self.exchange.note(index, resource)
         except ImpossibleError as error:
-            self.broken[index] = True
             if not self.ledger.keep(resource, error.summary):
+                self.broken[index] = True
                 self._problem(resource, error)
 
     def _with_values(self, resource: Resource) -> Resource:
