@@ -214,13 +214,20 @@ def _removal(left: Left) -> Resource:
 
 def _as_it_was(left: Left) -> Resource | None:
     """The declaration of how something was before it was changed first; None: nobody can tell."""
-    return declaration(left.kind, left.keys, left.original, left.origin)
+    return declaration(left.kind, left.keys, left.original, left.origin, identity=left.identity)
 
 
 def declaration(
-    kind: str, keys: Mapping[str, Any], state: Mapping[str, Any] | None, origin: Origin
+    kind: str,
+    keys: Mapping[str, Any],
+    state: Mapping[str, Any] | None,
+    origin: Origin,
+    *,
+    identity: str | None = None,
 ) -> Resource | None:
     """The resource of a recorded kind, key and state; a None state: that it is absent.
+
+    It goes by the name that the record knows it under (`identity`), if that is given.
 
     None when its type is not known here, or when it held a secret, which no record has.
     """
@@ -231,7 +238,10 @@ def declaration(
     if any(isinstance(value, Content) and value.secret for value in values.values()):
         return None
     known = {name: v for name, v in values.items() if name in cls.fields_.by_name}
-    return _placed(cls, origin, **keys, **known)
+    made = _placed(cls, origin, **keys, **known)
+    if identity is None or identity == made.identity:
+        return made
+    return _placed(cls, origin, **keys, **known, id=identity.removeprefix(f"{kind}:"))
 
 
 def _placed(cls: Any, origin: Origin, **values: Any) -> Resource:

@@ -59,12 +59,15 @@ class Left:
 
     @property
     def action(self) -> str:
-        """`delete`, `restore` or `forget`."""
-        if self.on_drop is not None:
-            return self.on_drop
-        if self.created:
-            return self.default
-        return "forget" if self.original is None or self.lost else "restore"
+        """`delete`, `restore` or `forget`.
+
+        As it was means to delete what was not there, and only that: what was adopted and never
+        changed is still as it was.
+        """
+        chosen = self.on_drop or (self.default if self.created else "restore")
+        if chosen == "restore" and self.original is None:
+            return "delete" if self.created else "forget"
+        return "forget" if chosen == "restore" and self.on_drop is None and self.lost else chosen
 
     @property
     def is_gone(self) -> bool:
@@ -208,7 +211,8 @@ def state(resource: Resource | None) -> dict[str, Any] | None:
     if resource is None or is_absent(resource):
         return None
     values = {s.name: getattr(resource, s.name) for s in state_fields(type(resource))}
-    return {name: _kept(value) for name, value in values.items() if value not in (None, False)}
+    values.pop("absent", None)
+    return {name: _kept(value) for name, value in values.items() if value is not None}
 
 
 def _kept(value: Any) -> Any:

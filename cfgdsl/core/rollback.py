@@ -114,7 +114,9 @@ def _before(change: Undone, kept: Container[str]) -> tuple[Resource | None, str]
     if not change.kind:
         return None, "the record does not say how it was"
     try:
-        resource = declaration(change.kind, change.keys, change.was, change.origin)
+        resource = declaration(
+            change.kind, change.keys, change.was, change.origin, identity=change.identity
+        )
     except ConfigurationError as error:
         return None, error.diagnostics[0].summary
     if resource is None:
