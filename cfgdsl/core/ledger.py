@@ -113,15 +113,16 @@ class Ledger:
     def forget(self, declared: Container[str], placed: Container[str]) -> tuple[str, ...]:
         """Names that the record need not know any more: nothing is owned or owed under them.
 
-        A debt of a resource that this plan leaves alone (not selected, skipped) stays.
+        A debt of a resource that this plan leaves alone (not selected, skipped) stays. Twice the
+        same name stands for both a debt and what owes it.
         """
-        moot = (
+        moot = {
             name
             for name, owed in self._record.owed.items()
             if name not in placed and (owed.paid or self._is_moot(name, declared))
-        )
-        forgotten = (left.identity for left in self._drops.forgotten)
-        return tuple(sorted({*moot, *forgotten, *self._as_it_was}))
+        }
+        forgotten = {left.identity for left in self._drops.forgotten}
+        return tuple(sorted([*moot, *(forgotten | set(self._as_it_was))]))
 
     def _is_moot(self, name: str, declared: Container[str]) -> bool:
         """Whether a refresh would be in this plan if it were still wanted."""

@@ -13,6 +13,7 @@ from .lock import Lock
 from .ops import TEMP
 from .paths import explain
 from .record import Record, condensed, contents_in
+from .schedule import WELL
 from .state import StateError, open_state
 
 TYPE_CHECKING = False
@@ -66,11 +67,11 @@ class Keeper:
         except OSError as error:
             raise StateError("cannot keep the record: " + explain(error, "its folder")) from None
         self._journal = journal.Journal(self.folder, message["run"], end)
+        self._forget = message.get("forget") or []
+        self._unwell = len(message.get("steps") or ())
         self._note("begin", by=message.get("by") or {}, pid=os.getpid())
         if message.get("rename"):
             self._note("rename", names=message["rename"])
-        if message.get("forget"):
-            self._note("forget", names=message["forget"])
         if message.get("adopt"):
             self._adopt(message["adopt"])
 
@@ -78,6 +79,10 @@ class Keeper:
         return self
 
     def __exit__(self, *_exc: object) -> None:
+        # Only now: a service that was to be stopped, and was not, still owes its restart; and what
+        # changes hands has its new owner.
+        if self._forget and not self._unwell:
+            self._note("forget", names=self._forget)
         self._note("end")
         self._journal.close()
         self.backups.close()
@@ -120,6 +125,7 @@ class Keeper:
 
     def ended(self, step: Step, outcome: str) -> None:
         """Note how a step ended; durable with the next `intend` or `flush`."""
+        self._unwell -= outcome in WELL
         if outcome == "unneeded" and not self._tells(step):
             return
         fields: dict[str, Any] = {"step": step.name, "outcome": outcome}
@@ -129,7 +135,8 @@ class Keeper:
             fields["release"] = True
         if outcome == "changed" and step.captured:
             fields["outputs"] = step.captured
-        if outcome == "unneeded" and step.own is not None and not step.release:
+        untouched = outcome in WELL and step.name not in self.record.pending
+        if untouched and step.own is not None and not step.release:
             self._adopt({step.name: {"own": step.own, "applied": step.applied}})
         self._note("done", **fields)
 

@@ -110,8 +110,7 @@ class Record:
         owned = self.owned.get(name)
         if changed and owned is not None and "own" in step:
             owned["applied"] = step.get("applied")
-            if owned.get("gone") and owned["created"]:
-                del self.owned[name]
+            _nothing_is_left(owned)
         if changed and owned is not None and "outputs" in entry:
             owned["outputs"] = entry["outputs"]
         if changed or entry["outcome"] == "unneeded":
@@ -128,16 +127,27 @@ class Record:
         for name, note in entry["owned"].items():
             self._own(name, note["own"], entry["run"], created=False)
             self.owned[name]["applied"] = note["applied"]
+            _nothing_is_left(self.owned[name])
 
     def _on_forget(self, entry: Entry) -> None:
+        """A command that runs after changes owes under the name that it is owned by: the debt goes
+        first, and both when it is named twice."""
         for name in entry["names"]:
-            self.owned.pop(name, None)
-            self.debts.pop(name, None)
+            if self.debts.pop(name, None) is None:
+                self.owned.pop(name, None)
 
     def _on_rename(self, entry: Entry) -> None:
         for old, new in entry["names"].items():
             if old in self.owned:
                 self.owned[new] = self.owned.pop(old)
+
+
+def _nothing_is_left(owned: Entry) -> None:
+    """What was ours and is gone, as declared, is nothing that a drop could take away or put
+    back."""
+    if owned.get("gone") and owned["created"]:
+        owned["created"] = False
+        owned.pop("original", None)
 
 
 def condensed(entries: list[Entry]) -> list[Entry]:

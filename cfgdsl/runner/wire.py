@@ -15,8 +15,9 @@ Messages, controller to runner
     ``{"do": "execute", "run": ID, "project": NAME, "steps": [...], "contents": [[sha256, size]]}``:
     followed by the ``B`` frames of the contents; execution starts when all have arrived. For the
     record: `by` (who runs this), `adopt` (what is managed from now on without a change, by name:
-    own and applied, as in steps), `forget` (names), `rename` (old names to new ones). `look`: see
-    `finished`.
+    own and applied, as in steps), `forget` (names, once all steps have ended well; of a name that
+    owes and is owned, the debt only, unless it stands twice), `rename` (old names to new ones).
+    `look`: see `finished`.
     ``{"do": "history", "project": NAME, "run": ID}``: the runs of a project, and what one noted.
     ``{"do": "resolve", "steps": {ID: {"ops": [...], "want": D}, ID: {"done": OUTCOME, ...}}}``:
     the controller's decision on steps that the runner has reported as ``observed``. Ops may put
