@@ -3,7 +3,7 @@
 import contextlib
 import errno
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any, Self
 
 import attrs
@@ -193,24 +193,24 @@ class Body(Machine):
         began = round(self.began.get(name, 0) * 1e6)
         return {"Start": str(self.starts.get(name, 0)), BEGAN: str(began)}
 
-    def lacks(self, resource: Any) -> str:
+    def lacks(self, resource: Any, edited: Container[str] = ()) -> str:
         if resource.kind == "tiny-daemon":
             found = self.units.get(resource.name)
             well = found is not None and resource.running in {None, found == "active"}
             return "" if well and resource.name not in self.stale else resource.identity
         if resource.kind == "tiny-folder":
-            well = self._is_placed(resource, self.paths.get(resource.path))
-            return "" if well else resource.identity
-        return super().lacks(resource)
+            return "" if self._is_folder(resource) else resource.identity
+        return super().lacks(resource, edited)
 
-    def _is_placed(self, resource: Any, node: dict[str, Any] | None) -> bool:
-        if resource.kind == "tiny-folder" and node is not None and not resource.absent:
-            return (
-                node["kind"] == "dir"
-                and resource.mode in {None, node["mode"]}
-                and resource.owner in {None, node["owner"]}
-            )
-        return super()._is_placed(resource, node)
+    def _is_folder(self, resource: Any) -> bool:
+        node = self.paths.get(resource.path)
+        if node is None or resource.absent:
+            return node is None and bool(resource.absent)
+        return (
+            node["kind"] == "dir"
+            and resource.mode in {None, node["mode"]}
+            and resource.owner in {None, node["owner"]}
+        )
 
 
 def _copied(value: Any) -> Any:
