@@ -271,6 +271,7 @@ def simulated(
         mock.patch.multiple(journal, time=clock, _write=written),
         mock.patch.multiple(execute, Observations=_Looks, Attempts=_Tries, Pool=_NoPool),
         mock.patch.object(backups.Backups, "forget", forget),
+        mock.patch.object(backups, "names", lambda _: set(body.kept)),
         mock.patch.object(os, "fsync"),
     ):
         yield
