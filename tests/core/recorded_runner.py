@@ -69,7 +69,9 @@ class Runner:
         try:
             self.keeper.flush()
             self.trouble.moment()
-            shop = SimpleNamespace(runner=self, sync=self.trouble.moment, accounts=None, contents=None)
+            shop = SimpleNamespace(
+                runner=self, sync=self.trouble.moment, accounts=None, contents=None
+            )
             channel: Any = self
             execute.Execution(schedule, channel, shop, self.keeper).run()  # type: ignore[arg-type]
             self.keeper.__exit__()
@@ -271,7 +273,7 @@ def simulated(
         mock.patch.multiple(journal, time=clock, _write=written),
         mock.patch.multiple(execute, Observations=_Looks, Attempts=_Tries, Pool=_NoPool),
         mock.patch.object(backups.Backups, "forget", forget),
-        mock.patch.object(backups, "names", lambda _: set(body.kept)),
+        mock.patch.object(backups, "names", return_value=set(body.kept)),
         mock.patch.object(os, "fsync"),
     ):
         yield
