@@ -22,6 +22,8 @@ class PastRun:
     who: str = ""
     commit: str = ""
     """The commit of the configuration's folder."""
+    plan: str = ""
+    """The digest of the host's part of the plan."""
 
 
 @attrs.frozen(kw_only=True)
@@ -49,6 +51,7 @@ def past_runs(host: str, raw: Mapping[str, Any]) -> tuple[PastRun, ...]:
                 ended=_seconds(told.get("ended")),
                 who=str(by.get("who", "")),
                 commit=str(by.get("commit", "")),
+                plan=str(by.get("plan", "")),
             )
         )
     return tuple(found)
