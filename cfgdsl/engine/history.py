@@ -13,7 +13,7 @@ class PastRun:
     """One run, as one host remembers it."""
 
     id: str
-    """Sortable by time."""
+    """Sortable by time, to the second."""
     host: str
     began: float
     """Seconds since the epoch, by the host's clock."""
@@ -54,7 +54,7 @@ def past_runs(host: str, raw: Mapping[str, Any]) -> tuple[PastRun, ...]:
                 plan=str(by.get("plan", "")),
             )
         )
-    return tuple(found)
+    return tuple(sorted(found, key=lambda run: (run.began, run.id)))
 
 
 def past_steps(host: str, entries: Iterable[Mapping[str, Any]]) -> tuple[PastStep, ...]:

@@ -201,7 +201,7 @@ _FIELDS = {
     "key": _is_text, "keys": _is_object, "locks": _is_texts, "look": _is_flag, "mode": _is_mode,
     "name": _is_text, "number": _is_count, "ok": _is_codes, "on_drop": _is_text, "ops": _is_ops,
     "origin": _is_object, "own": _is("own", OWN), "owner": _is_text, "parents": _is_flag,
-    "path": _is_path, "probes": _is_probes, "project": _is_text, "protect": _is_flag,
+    "past": _is_object, "path": _is_path, "probes": _is_probes, "project": _is_text, "protect": _is_flag,
     "reads": _is_texts, "reads_under": _is_texts, "record": _is("record", RECORD),
     "recursive": _is_flag, "refresh": _is_flag, "release": _is_flag, "rename": _is_names,
     "report": _is_flag, "retries": _is_count, "run": _is_text, "secret": _is_flag,

@@ -113,6 +113,8 @@ class Keeper:
             intent["folders"] = sorted(folders)
         if step.own is not None:
             intent.update(own=step.own, was=step.was, applied=self.keyed(step.applied))
+        elif step.past is not None:
+            intent.update(past=step.past, was=step.was)
         return intent
 
     def _folder_of(self, op: dict[str, Any]) -> str:

@@ -19,9 +19,11 @@ def history_lines(
         for each in told:
             if isinstance(each, PastRun):
                 runs.setdefault(each.id, []).append(each)
-    for run_id, on_hosts in sorted(runs.items()):
+    first = {run_id: min(run.began for run in on_hosts) for run_id, on_hosts in runs.items()}
+    for run_id in sorted(runs, key=lambda run_id: (first[run_id], run_id)):
+        on_hosts = runs[run_id]
         one = on_hosts[0]
-        when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(min(r.began for r in on_hosts)))
+        when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(first[run_id]))
         cut = [run.host for run in on_hosts if run.ended is None]
         commit = f"  {clean(one.commit)}" if one.commit else ""
         yield line(
