@@ -28,13 +28,15 @@ class PastRun:
 
 @attrs.frozen(kw_only=True)
 class PastStep:
-    """One change of a past run."""
+    """One change of a past run; what is not managed is in neither state."""
 
     host: str
     identity: str
     outcome: str
     before: Mapping[str, Any] | None
-    after: Mapping[str, Any]
+    """None: it was not there."""
+    after: Mapping[str, Any] | None
+    """As it was to be; None: not there, or never noted."""
     origin: str
 
 
@@ -74,11 +76,15 @@ def past_steps(host: str, entries: Iterable[Mapping[str, Any]]) -> tuple[PastSte
             identity=name,
             outcome=outcomes.get(name, "interrupted"),
             before=step.get("was"),
-            after=(step.get("own") or {}).get("values") or {},
+            after=_after(step.get("own") or step.get("past") or {}),
             origin=_where(changes.get(name)),
         )
         for name, step in intents.items()
     )
+
+
+def _after(noted: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    return None if noted.get("gone") else noted.get("values")
 
 
 def _where(change: Undone | None) -> str:
