@@ -179,7 +179,9 @@ def test_show_a_run(site: Path, cli: Cli, applied: str, golden: Golden) -> None:
     declare(site, 'Directory("/srv", mode=0o711)')
     assert cli("apply", "--yes")[0] == 0
     second = run_ids(cli)[-1]
-    golden("show_run_verbose.txt", plain(cli("show", "-v", second)[1]).replace(str(site), "."))
+    code, out, err = cli("show", "-v", second)
+    assert (code, err) == (0, "")
+    golden("show_run_verbose.txt", plain(out).replace(str(site), "."))
     steps = json.loads(cli("show", "--json", second)[1])["hosts"]["demo"]
     assert {step["identity"]: step["outcome"] for step in steps} == {
         "file:/srv/a": "changed",

@@ -61,7 +61,7 @@ def past_lines(
             )
             if view.verbose:
                 for each in field_lines(tuple(_changes(step)), verbose=True):
-                    yield ("      ", *each)
+                    yield line("      ", *each)
     yield line(f"run {clean(run)}: {counted(total, 'change')}")
     yield from _trouble(found, view)
 
