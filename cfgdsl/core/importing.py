@@ -54,12 +54,13 @@ def sought(identities: Iterable[str]) -> Iterator[Resource]:
             ) from None
 
 
-def _bare(cls: type[Resource], keys: Mapping[str, str]) -> Resource:
+def _bare(cls: Any, keys: Mapping[str, str]) -> Resource:
     """A resource of which only the key is known, although there may be more that it needs."""
     if "absent" not in cls.fields_.by_name:
-        return cls(**keys)
-    bare: Resource = cls(**keys, absent=True)
-    return bare.observed(absent=False)
+        known: Resource = cls(**keys)
+        return known
+    known = cls(**keys, absent=True)
+    return known.observed(absent=False)
 
 
 def imported(

@@ -24,7 +24,7 @@ def note_of(resource: Resource, before: Resource | None) -> Note:
 def past_note_of(resource: Resource, before: Resource | None) -> Note | None:
     """What is noted of a change of what is not owned, or no longer; None: it has no way back."""
     known, found = resource.recorded(), None if before is None else before.recorded()
-    if registry.get(known.kind) is not type(known):
+    if known.kind not in registry:
         return None
     was = HELD_A_SECRET if resource.held_secret else state(found)
     return Note(own=past(known), applied="", was=was, owns=False)

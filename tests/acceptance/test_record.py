@@ -25,7 +25,7 @@ DROPPED = (
     'Symlink("/srv/app/link", to="conf")',
     'Package("lab-tool-01")',
     f'File("/etc/systemd/system/app.service", content="{UNIT}")',
-    'Service("app", running=True, enabled=True, on_drop="delete")',
+    'Service("app", running=True, enabled=True)',
 )
 ALL = (*KEPT, *DROPPED)
 
@@ -76,14 +76,11 @@ def test_drift_is_shown_apart_and_repaired(write: Write, host: LabHost) -> None:
     config = write([host], *ALL)
     applied(config)
     assert "nothing has drifted" in config.run("drift").stdout
-    host.run(
-        [
-            "sh",
-            "-ec",
-            "echo by hand > /srv/app/conf; usermod -s /bin/sh deploy; systemctl stop app;"
-            "ln -sfn elsewhere /srv/app/link; chmod 777 /srv/app; apt-get -qq remove lab-tool-01",
-        ]
+    script = (
+        "echo by hand > /srv/app/conf; usermod -s /bin/sh deploy; systemctl stop app;"
+        "ln -sfn elsewhere /srv/app/link; chmod 777 /srv/app; apt-get -qq remove lab-tool-01"
     )
+    host.run(["sh", "-ec", script])
     write([host], *ALL, 'File("/srv/app/new", content="intended")')
     said = config.run("drift", exit_code=3).stdout
     found = set(re.findall(r"^  . ([a-z]+:\S+)", said, re.MULTILINE))
@@ -116,8 +113,10 @@ def test_half_is_dropped_and_comes_back(write: Write, host: LabHost) -> None:
         "package:lab-tool-01",
         "file:/etc/systemd/system/app.service",
     }
-    assert set(dropped.values()) <= {"delete", "run"}
+    assert dropped["service:app.service"] == "restore"  # it did not run before
+    assert host.run(["systemctl", "is-active", "app"]).stdout == "active\n"
     config.run("apply", "--yes", "--allow-drops", "5")
+    assert host.run(["pgrep", "-x", "sleep"], check=False).returncode == 1
     settled(config)
     history = json.loads(config.run("history", "--json").stdout)["hosts"][host.name]
     shown = json.loads(config.run("show", "--json", history[-1]["id"]).stdout)
@@ -139,9 +138,7 @@ def test_destroy_leaves_the_host_as_it_was(write: Write, host: LabHost) -> None:
     assert "nothing to do" in config.run("destroy", "--yes").stdout
 
 
-def test_a_run_that_changed_users_files_and_services_is_undone(
-    write: Write, host: LabHost
-) -> None:
+def test_a_run_that_changed_users_files_and_services_is_undone(write: Write, host: LabHost) -> None:
     config = write([host], *ALL)
     applied(config)
     before = look(host)
@@ -166,13 +163,12 @@ def test_a_run_that_changed_users_files_and_services_is_undone(
     config.run("destroy", "--yes")
 
 
-def test_what_is_imported_needs_no_change_and_is_never_deleted(
-    write: Write, host: LabHost
-) -> None:
-    host.run(
-        ["sh", "-ec", "useradd -m -u 4200 -c 'Ann, here' -s /bin/bash -G adm ann; printf 'a\\tb' > /etc/own;"
-         "chmod 640 /etc/own; apt-get -qq install lab-daemon"]
-    )  # fmt: skip
+def test_what_is_imported_needs_no_change_and_is_never_deleted(write: Write, host: LabHost) -> None:
+    script = (
+        "useradd -m -u 4200 -c 'Ann, here' -s /bin/bash -G adm ann;"
+        "printf 'a\\tb' > /etc/own; chmod 640 /etc/own; apt-get -qq install lab-daemon"
+    )
+    host.run(["sh", "-ec", script])
     before = look(host)
     config = write([host], 'File("/etc/own")')
     things = ["user:ann", "file:/etc/own", "package:lab-daemon", "service:lab-daemon"]

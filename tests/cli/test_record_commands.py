@@ -1,5 +1,6 @@
 """drift, destroy, rollback, history, show RUN and import, as one types them over a directory."""
 
+import fcntl
 import json
 import os
 import re
@@ -217,10 +218,28 @@ def test_nobody_can_be_asked_without_a_terminal(
         assert "add --yes" in err
 
 
+def test_a_host_that_another_run_changes_is_left_alone(site: Path, cli: Cli, applied: str) -> None:
+    declare(site, 'Directory("/srv")', 'File("/srv/a", content="new\\n")')
+    holder = {"who": "ann@laptop", "run": UNKNOWN, "since": "2026-01-01 08:00:00 UTC"}
+    with (site / "root/.cfgdsl/.lock").open("r+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        json.dump(holder, lock)
+        lock.flush()
+        for command in (["apply"], ["destroy"], ["rollback", applied]):
+            code, out, _ = cli(*command, "--yes")
+            assert code == 1
+            told = f"another run changes this host: ann@laptop, run {UNKNOWN}, since 2026-01-01"
+            assert told in " ".join(out.split())
+        for command in (["plan"], ["history"], ["show", applied], ["drift"]):
+            assert cli(*command)[0] == 0
+    assert (site / "root/srv/a").read_text() == "a\n"
+
+
 @pytest.mark.parametrize(("typed", "code"), [("n\n", 1), ("y\n", 0)])
 def test_destroy_asks(
-    site: Path, cli: Cli, applied: str, monkeypatch: pytest.MonkeyPatch, typed: str, code: int
+    site: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch, typed: str, code: int
 ) -> None:
+    assert cli("apply", "--yes")[0] == 0
     original = Terminal.__init__
 
     def interactive(self: Terminal, **values: object) -> None:
@@ -329,7 +348,9 @@ def test_help(cli: Cli, command: str) -> None:
     assert "--json" in out
 
 
-@pytest.mark.parametrize("words", ["rollback", "import", "import demo", "show", "destroy --nonsense"])
+@pytest.mark.parametrize(
+    "words", ["rollback", "import", "import demo", "show", "destroy --nonsense"]
+)
 def test_a_wrong_command_line_is_a_usage_error(cli: Cli, words: str) -> None:
     code, _, err = cli(*words.split())
     assert code == 2

@@ -109,7 +109,7 @@ class Estate:
         found = {}
         for path in sorted(self.root.rglob("*")):
             name, status = str(path.relative_to(self.root)), path.lstat()
-            if name.split("/")[0] == ".cfgdsl":
+            if name.split("/", maxsplit=1)[0] == ".cfgdsl":
                 continue
             text = ""
             if path.is_symlink():

@@ -114,6 +114,21 @@ def test_what_is_dropped_by_a_run_comes_back(estate: Estate) -> None:
     assert estate.tree() == before
 
 
+def test_what_a_saved_plan_drops_comes_back_too(estate: Estate) -> None:
+    estate.apply('File("/a", content="a", mode=0o640)')
+    before = estate.tree()
+    estate.declare()
+    saved = estate.folder.parent / "x.plan"
+    with cfgdsl.load(estate.file) as project:
+        project.save(project.plan(), saved)
+    with cfgdsl.load_plan(saved) as found:
+        run = found.apply()
+    assert run.ok
+    assert estate.tree() == {}
+    estate.rollback(run.id)
+    assert estate.tree() == before
+
+
 def test_a_content_that_was_not_kept_is_said_at_plan_time(estate: Estate) -> None:
     estate.apply('File("/a", content="v1")\nFile("/b", content="v1 of b")')
     run = estate.apply('File("/a", content="v2")\nFile("/b", content="v2 of b")  # HERE')
