@@ -69,7 +69,9 @@ class Runner:
         try:
             self.keeper.flush()
             self.trouble.moment()
-            shop = SimpleNamespace(runner=self, sync=self.trouble.moment, accounts=None, contents=None)
+            shop = SimpleNamespace(
+                runner=self, sync=self.trouble.moment, accounts=None, contents=None
+            )
             channel: Any = self
             execute.Execution(schedule, channel, shop, self.keeper).run()  # type: ignore[arg-type]
             self.keeper.__exit__()

@@ -84,18 +84,25 @@ def test_what_was_there_and_was_declared_absent_comes_back(estate: Estate) -> No
     assert estate.tree() == before
 
 
-def test_a_secret_is_in_no_backup_when_what_held_it_is_dropped(
-    estate: Estate, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "later", ["", 'File("/s", content="plain")', 'File("/s", absent=True)', "restored"]
+)
+def test_a_secret_is_in_no_record_once_it_is_replaced_or_dropped(
+    estate: Estate, monkeypatch: pytest.MonkeyPatch, later: str
 ) -> None:
     monkeypatch.setenv("THE_SECRET", "hunter2-hunter2")
+    if later == "restored":
+        estate.write("s", "theirs")
+        estate.apply('File("/s", content="plain first")')
     estate.apply('File("/s", content=Secret.env("THE_SECRET"))')
-    dropped = estate.apply("")
-    assert estate.tree() == {}
+    later_run = estate.apply(later.replace("restored", ""))
     digest = hashlib.sha256(b"hunter2-hunter2").hexdigest()
     for file in (f for f in estate.record.rglob("*") if f.is_file()):
         assert b"hunter2" not in file.read_bytes()
         assert digest.encode() not in file.read_bytes()
-    plan = estate.plan_rollback(dropped.id)
+    if later == "restored":
+        assert estate.read("s") == "theirs"
+    plan = estate.plan_rollback(later_run.id)
     assert plan.is_empty
     assert "demo/file:/s: cannot be undone: a file has no way back, or held a secret" in told(plan)
 
