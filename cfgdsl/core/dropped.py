@@ -61,6 +61,20 @@ class Dropped(Resource):
         found: tuple[Probe, ...] = self._left.probes if self.by is None else self.by.probes()
         return found
 
+    def hints(self) -> tuple[Probe, ...]:
+        """How all of it is, so that there is a way back; a secret is left where it is."""
+        return () if self.by is None or self.held_secret else tuple(self.by.hints())
+
+    @property
+    def held_secret(self) -> bool:
+        """Whether its removal keeps no copy, for the secret in it."""
+        return any(isinstance(op, ops.Remove) and op.secret for op in self._left.ops)
+
+    def recorded(self) -> Resource:
+        """What its type makes of it, or has found."""
+        known: Resource | None = self.found or self.by
+        return self if known is None else known
+
     def observe(self, answers: Answers) -> Self | None:
         """None once it is gone."""
         if self.by is not None:
@@ -74,12 +88,16 @@ class Dropped(Resource):
         if self.by is not None:
             found = change.before.found if change.before is not None else None
             todo: tuple[Op, ...] = self.by.ops(Change(self.by, found, DELETE))
-            return todo
+            return tuple(map(_keeping_no_copy, todo)) if self.held_secret else todo
         gone = tuple((probe, None) for probe in self._left.probes)
         return tuple(
             attrs.evolve(op, effects=gone) if isinstance(op, ops.Run) else op
             for op in self._left.ops
         )
+
+
+def _keeping_no_copy(op: Op) -> Op:
+    return attrs.evolve(op, secret=True) if isinstance(op, ops.Remove) else op
 
 
 @attrs.frozen(kw_only=True)

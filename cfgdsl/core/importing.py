@@ -13,7 +13,7 @@ from cfgdsl.core.probes import Answer, Answers, Probe, is_error
 from cfgdsl.core.resource import Resource, is_absent, registry, state_fields
 
 _MOST_TEXT = 2000
-"""Longer contents, and binary ones, go into files of their own."""
+"""Longer contents go into files of their own."""
 
 
 @attrs.frozen(kw_only=True)
@@ -45,7 +45,22 @@ def sought(identities: Iterable[str]) -> Iterator[Resource]:
                     f"service:nginx. Known: {', '.join(sorted(registry))}.",
                 )
             )
-        yield cls(**{cls.fields_.keys[0]: name}).sought()
+        try:
+            yield _bare(cls, {cls.fields_.keys[0]: name}).sought()
+        except ConfigurationError as error:  # its origin is no line of the user's
+            (why,) = error.diagnostics
+            raise ConfigurationError(
+                Diagnostic(summary=f"cannot import {identity!r}", detail=why.summary)
+            ) from None
+
+
+def _bare(cls: Any, keys: Mapping[str, str]) -> Resource:
+    """A resource of which only the key is known, although there may be more that it needs."""
+    if "absent" not in cls.fields_.by_name:
+        known: Resource = cls(**keys)
+        return known
+    known = cls(**keys, absent=True)
+    return known.observed(absent=False)
 
 
 def imported(
@@ -56,17 +71,11 @@ def imported(
     files: dict[str, bytes] = {}
     problems: list[Diagnostic] = []
     for resource in wanted:
-        given = {probe: answers[probe] for probe in (*resource.probes(), *resource.hints())}
-        failed = next((a["error"] for a in given.values() if is_error(a)), None)
         try:
-            found = None if failed else resource.observe(Answers(given))
+            lines.append(_declaration(_found(resource, answers), files))
         except ImpossibleError as error:
-            found, failed = None, error.summary
-        if found is None or is_absent(found):
-            why = failed or "it is not there"
-            problems.append(Diagnostic(summary=f"not imported: {why}", address=resource.identity))
-        else:
-            lines.append(_declaration(found, files))
+            address = f"{host.name}/{resource.identity}"
+            problems.append(Diagnostic(summary=error.summary, hint=error.hint, address=address))
     names = dict.fromkeys(type(r).__name__ for r in wanted)
     return Imported(
         host=host,
@@ -75,6 +84,18 @@ def imported(
         files=files,
         problems=tuple(problems),
     )
+
+
+def _found(resource: Resource, answers: Mapping[Probe, Answer]) -> Resource:
+    """How it is; raises `ImpossibleError` when it is not there, or cannot be looked at."""
+    given = {probe: answers[probe] for probe in (*resource.probes(), *resource.hints())}
+    failed = next((a["error"] for a in given.values() if is_error(a)), None)
+    if failed is not None:
+        raise ImpossibleError(f"cannot be looked at: {failed}")
+    found = resource.observe(Answers(given))
+    if found is None or is_absent(found):
+        raise ImpossibleError("is not there")
+    return found
 
 
 def _declaration(found: Resource, files: dict[str, bytes]) -> str:
@@ -108,11 +129,9 @@ def _content(found: Resource, content: Content, files: dict[str, bytes]) -> str:
     if text is not None and len(text) <= _MOST_TEXT:
         return f"content={_code(text)}"
     if content.data is None:
-        raise ConfigurationError(
-            Diagnostic(
-                summary=f"{found.identity} is too large to import: {content.size} bytes",
-                hint="Copy it by hand, and declare it with source=.",
-            )
+        raise ImpossibleError(
+            f"is no text, or longer than 64 KiB: {content.size} bytes",
+            hint="Copy it by hand, and declare it with source=.",
         )
     name = f"files/{found.key.strip('/').replace('/', '_')}"
     files[name] = content.data

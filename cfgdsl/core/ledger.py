@@ -10,8 +10,8 @@ from cfgdsl.core.dropped import Drops
 from cfgdsl.core.errors import Diagnostic, ImpossibleError
 from cfgdsl.core.graph import Graph
 from cfgdsl.core.inputs import may_wait
-from cfgdsl.core.record import HostRecord, Owed, applied_digest, ownership, state
-from cfgdsl.core.resource import Resource
+from cfgdsl.core.record import HostRecord, Owed, applied_digest, ownership, past, state
+from cfgdsl.core.resource import Resource, registry
 from cfgdsl.core.step import Note
 
 
@@ -19,6 +19,19 @@ def note_of(resource: Resource, before: Resource | None) -> Note:
     """What is noted of a resource that becomes as declared."""
     was = resource.recorded() if before is resource else before
     return Note(own=ownership(resource), applied=applied_digest(resource), was=state(was))
+
+
+def past_note_of(resource: Resource, before: Resource | None) -> Note | None:
+    """What is noted of a change of what is not owned, or no longer; None: it has no way back."""
+    known, found = resource.recorded(), None if before is None else before.recorded()
+    if known.kind not in registry:
+        return None
+    was = HELD_A_SECRET if resource.held_secret else state(found)
+    return Note(own=past(known), applied="", was=was, owns=False)
+
+
+HELD_A_SECRET = {"held": {"secret": True}}
+"""The state of what held a secret: no record has that."""
 
 
 class Ledger:
@@ -72,7 +85,7 @@ class Ledger:
     def note(self, resource: Resource, change: Change[Any]) -> Note | None:
         """What is noted of its change."""
         if not self._owns or resource.identity in self._drops.actions:
-            return None
+            return past_note_of(resource, change.before)
         return note_of(resource, change.before)
 
     def unchanged(self, resource: Resource) -> None:

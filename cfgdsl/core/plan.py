@@ -1,5 +1,6 @@
 """The plan: every change that a run will make, as immutable data. What is approved is what runs."""
 
+import hashlib
 from collections.abc import Iterator, Mapping
 
 import attrs
@@ -17,6 +18,7 @@ __all__ = [
     "Skip",
     "Step",
     "diagnostic_to_json",
+    "digest_of_plan",
     "reason_for",
 ]
 
@@ -96,3 +98,13 @@ def _host_text(host: HostPlan) -> str:
     and the parts of all steps at once keep the garbage collector busy."""
     steps = ",\n".join([canonical(step.to_json()) for step in host.steps])
     return f'{canonical(host.head_to_json())[:-1]},"steps":[\n{steps}\n]}}'
+
+
+def digest_of_plan(host: HostPlan) -> str:
+    """What the record of a run names the plan by: the same for the same plan of the host, whether
+    it was just made or saved before.
+
+    >>> digest_of_plan(HostPlan(host="web1")) == digest_of_plan(HostPlan(host="web2"))
+    False
+    """
+    return hashlib.sha256(_host_text(host).encode()).hexdigest()[:24]

@@ -206,6 +206,17 @@ def ownership(declared: Resource) -> dict[str, Any]:
     return found
 
 
+def past(resource: Resource) -> dict[str, Any]:
+    """What the record tells of what is changed and not owned: enough to find the way back."""
+    found = {
+        "kind": resource.kind,
+        "keys": {name: shown(getattr(resource, name)) for name in type(resource).fields_.keys},
+        "values": state(resource) or {},
+        "origin": origin_to_json(resource.origin),
+    }
+    return {**found, "gone": True} if is_absent(resource) else found
+
+
 def state(resource: Resource | None) -> dict[str, Any] | None:
     """The state of a resource as JSON; None: there is nothing. Contents are named by digest."""
     if resource is None or is_absent(resource):

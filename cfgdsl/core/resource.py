@@ -258,6 +258,11 @@ class Resource(metaclass=ResourceType):
         """Steps shared with others or owed to changes of others: a reload, an index update."""
         return ()
 
+    @property
+    def held_secret(self) -> bool:
+        """Whether the record says that it held a secret: then nobody is told how it was."""
+        return False
+
     def recorded(self) -> "Resource":
         """What the record of the host knows it as."""
         return self

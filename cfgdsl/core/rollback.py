@@ -80,7 +80,7 @@ def changes_of(entries: Iterable[Mapping[str, Any]]) -> Iterator[Undone]:
             intents.update((str(step["name"]), step) for step in entry["steps"])
         elif entry.get("event") == "done" and entry.get("outcome") in _TOUCHED:
             step = intents.get(str(entry["step"]), {})
-            own = step.get("own") or {}
+            own = step.get("own") or step.get("past") or {}
             told = own.get("origin") or {}
             yield Undone(
                 identity=str(entry["step"]),

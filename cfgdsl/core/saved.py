@@ -148,7 +148,8 @@ def _note_to_json(note: Note, *, secret: bool = False) -> dict[str, Any]:
     secret = secret or {"secret": True} in note.own.get("values", {}).values()
     if not secret:
         return note.to_wire()
-    return {**_without_digests(note.to_wire()), "applied": ""}
+    known = _without_digests(note.to_wire())
+    return {**known, "applied": ""} if note.owns else known
 
 
 def _without_digests(data: Any) -> Any:

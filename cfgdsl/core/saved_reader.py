@@ -147,8 +147,11 @@ def _expected(data: Mapping[str, Any], step: Step) -> Expected:
 
 
 def _note(data: Mapping[str, Any]) -> Note:
+    was = get(data, "was", dict, None)
+    if "past" in data:
+        return Note(own=get(data, "past", dict), applied="", was=was, owns=False)
     return Note(
         own=get(data, "own", dict),
         applied=get(data, "applied", str),
-        was=get(data, "was", dict, None),
+        was=was,
     )

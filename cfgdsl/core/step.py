@@ -37,9 +37,13 @@ class Note:
     """A digest of what is declared of it."""
     was: Mapping[str, Any] | None = None
     """How it was before this change; None: not there."""
+    owns: bool = True
+    """Whether the project owns it from then on; else it is told only what was done to what."""
 
     def to_wire(self) -> dict[str, Any]:
         """As the runner takes it."""
+        if not self.owns:
+            return {"past": self.own, "was": self.was}
         return {"own": self.own, "applied": self.applied, "was": self.was}
 
 

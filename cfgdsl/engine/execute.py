@@ -14,7 +14,7 @@ from cfgdsl.core.errors import ImpossibleError
 from cfgdsl.core.expected import mask, side_by_side, unlike_wanted
 from cfgdsl.core.ledger import note_of
 from cfgdsl.core.ops import Op, Put
-from cfgdsl.core.plan import Barrier, HostPlan, Step
+from cfgdsl.core.plan import Barrier, HostPlan, Step, digest_of_plan
 from cfgdsl.core.planner import Planned
 from cfgdsl.core.predict import Identity
 from cfgdsl.core.probes import Answer, Probe, is_error
@@ -106,7 +106,7 @@ class HostExecution:
         """What the record is told beside the steps."""
         plan = self.plan
         notes = {
-            "by": dict(self.by),
+            "by": {**self.by, "plan": digest_of_plan(plan)},
             "adopt": {
                 name: {"own": note.own, "applied": note.applied}
                 for name, note in plan.adopt.items()

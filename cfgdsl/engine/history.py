@@ -13,7 +13,7 @@ class PastRun:
     """One run, as one host remembers it."""
 
     id: str
-    """Sortable by time."""
+    """Sortable by time, to the second."""
     host: str
     began: float
     """Seconds since the epoch, by the host's clock."""
@@ -22,17 +22,21 @@ class PastRun:
     who: str = ""
     commit: str = ""
     """The commit of the configuration's folder."""
+    plan: str = ""
+    """The digest of the host's part of the plan."""
 
 
 @attrs.frozen(kw_only=True)
 class PastStep:
-    """One change of a past run."""
+    """One change of a past run; what is not managed is in neither state."""
 
     host: str
     identity: str
     outcome: str
     before: Mapping[str, Any] | None
-    after: Mapping[str, Any]
+    """None: it was not there."""
+    after: Mapping[str, Any] | None
+    """As it was to be; None: not there, or never noted."""
     origin: str
 
 
@@ -49,9 +53,10 @@ def past_runs(host: str, raw: Mapping[str, Any]) -> tuple[PastRun, ...]:
                 ended=_seconds(told.get("ended")),
                 who=str(by.get("who", "")),
                 commit=str(by.get("commit", "")),
+                plan=str(by.get("plan", "")),
             )
         )
-    return tuple(found)
+    return tuple(sorted(found, key=lambda run: (run.began, run.id)))
 
 
 def past_steps(host: str, entries: Iterable[Mapping[str, Any]]) -> tuple[PastStep, ...]:
@@ -71,11 +76,15 @@ def past_steps(host: str, entries: Iterable[Mapping[str, Any]]) -> tuple[PastSte
             identity=name,
             outcome=outcomes.get(name, "interrupted"),
             before=step.get("was"),
-            after=(step.get("own") or {}).get("values") or {},
+            after=_after(step.get("own") or step.get("past") or {}),
             origin=_where(changes.get(name)),
         )
         for name, step in intents.items()
     )
+
+
+def _after(noted: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    return None if noted.get("gone") else noted.get("values")
 
 
 def _where(change: Undone | None) -> str:

@@ -30,6 +30,8 @@ class Backups:
             pass
         flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
         self._folder = os.open(FOLDER, flags, dir_fd=folder)
+        self.private: set[str] = set()
+        """Paths of which no copy is made: they hold a secret."""
 
     def close(self) -> None:
         """Let go of the folder."""
@@ -43,7 +45,10 @@ class Backups:
         return True
 
     def keep(self, place: Place) -> None:
-        """Copy the regular file at `place`, durably, unless it is kept already or too large."""
+        """Copy the regular file at `place`, durably, unless it is kept already or too large, or
+        holds a secret."""
+        if place.path in self.private:
+            return
         fd = os.open(place.name, _READ, dir_fd=place.fd)
         try:
             status = os.fstat(fd)

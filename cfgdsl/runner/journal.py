@@ -41,12 +41,14 @@ def read(folder: int) -> tuple[list[dict[str, Any]], int, int]:
         return [], 0, 0
     except OSError as error:
         raise StateError("cannot read the record: " + explain(error, NAME)) from None
-    with open(fd, "rb") as file:
+    try:
         _refuse_foreign(os.fstat(fd))
-        try:
+        with open(fd, "rb", closefd=False) as file:
             lines = file.read().split(b"\n")
-        except OSError as error:
-            raise StateError("cannot read the record: " + explain(error, NAME)) from None
+    except OSError as error:
+        raise StateError("cannot read the record: " + explain(error, NAME)) from None
+    finally:
+        os.close(fd)
     found = [_entry(line) for line in lines[:-1]]
     end = sum(len(line) + 1 for line in lines[:-1])
     entries = [entry for entry in found if entry is not None]

@@ -12,13 +12,13 @@ from .lean import sha256
 from .lock import Lock
 from .ops import TEMP
 from .paths import explain
-from .record import Record, condensed, contents_in
+from .record import Record, condensed, contents_in, held_secret
 from .schedule import WELL
 from .state import StateError, open_state
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from typing import Any, Self
 
     from .paths import Root
@@ -62,6 +62,7 @@ class Keeper:
                 end = journal.replace(self.folder, entries)
                 self.backups.forget(contents_in(entries))
             self.record = Record(entries)
+            self.backups.private.update(_private(self.record.owned.values()))
             _sweep(self.record.pending.values())
             self._secret = _key(self.folder)
         except OSError as error:
@@ -112,8 +113,20 @@ class Keeper:
         if folders:
             intent["folders"] = sorted(folders)
         if step.own is not None:
-            intent.update(own=step.own, was=step.was, applied=self.keyed(step.applied))
+            intent.update(own=step.own, was=self._was(step), applied=self.keyed(step.applied))
+        elif step.past is not None:
+            intent.update(past=step.past, was=self._was(step))
         return intent
+
+    def _was(self, step: Step) -> dict[str, Any] | None:
+        """How it was before; a secret that it held then is known to the record alone."""
+        owned = self.record.owned.get(step.name)
+        if owned is None or step.was is None or not held_secret(owned):
+            return step.was
+        return {
+            name: {"secret": True} if isinstance(value, dict) and "sha256" in value else value
+            for name, value in step.was.items()
+        }
 
     def _folder_of(self, op: dict[str, Any]) -> str:
         """Where the temp file of an op will be."""
@@ -225,6 +238,13 @@ def _put_aside(folder: int) -> None:
     except FileNotFoundError:
         pass
     os.link(journal.NAME, _DAMAGED, src_dir_fd=folder, dst_dir_fd=folder)
+
+
+def _private(owned: Iterable[dict[str, Any]]) -> Iterator[str]:
+    """Where a secret may be, of which no copy is kept."""
+    for entry in owned:
+        if held_secret(entry):
+            yield from (op["path"] for op in entry["drop"]["ops"] if "path" in op)
 
 
 def _sweep(pending: Iterable[dict[str, Any]]) -> None:

@@ -150,6 +150,11 @@ def _nothing_is_left(owned: Entry) -> None:
         owned.pop("original", None)
 
 
+def held_secret(owned: Entry) -> bool:
+    """Whether what is owned holds a secret: then no copy and no digest of it is kept."""
+    return any(op.get("secret") for op in owned["drop"]["ops"])
+
+
 def condensed(entries: list[Entry]) -> list[Entry]:
     """The same record in fewer entries: what the latest runs did, then all that follows."""
     record = Record(entries)

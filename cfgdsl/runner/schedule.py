@@ -37,6 +37,7 @@ class Step:
         self.since: str | None = spec.get("since")
         self.release = bool(spec.get("release"))
         self.own: dict[str, Any] | None = spec.get("own")
+        self.past: dict[str, Any] | None = spec.get("past")
         self.was: dict[str, Any] | None = spec.get("was")
         self.applied: str | None = spec.get("applied")
         self.barrier = bool(spec.get("barrier"))

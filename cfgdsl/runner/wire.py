@@ -148,7 +148,8 @@ OPS = {
 # `report`: when it ends well, its `done` says the last answers, and what its ops captured.
 # For the record: `own` says what the resource behind the step is (kept as it is; only its `gone`,
 # declared absent, and `drop`, how to take it away, mean something here), `was` how it was before
-# the ops (None: not there), `applied` is a digest of what is applied. `release`: it is owned no
+# the ops (None: not there), `applied` is a digest of what is applied. `past`, in
+# the place of `own`: what it was done to, that is not owned. `release`: it is owned no
 # longer once this ended well. `debt`: a refresh that is owed, also to later runs, from before one
 # of its causes changes until it ended well; `since` names a field in the answer to its first probe:
 # microseconds of the monotonic clock since when what it refreshes runs. Started after the last
@@ -157,7 +158,7 @@ STEP = (
     "id", "name", "probes", "ops?",
     "after?", "causes?", "locks?", "before?", "want?", "retries?", "timeout?", "refresh?",
     "always?", "own?", "was?", "applied?", "release?", "debt?", "since?",
-    "barrier?", "report?",
+    "past?", "barrier?", "report?",
 )  # fmt: skip
 
 # Events: {"is": "event", "event": KIND, "step": ID, ...}

@@ -106,8 +106,6 @@ class Directory(Resource):
                 if self.absent
                 else "Remove it first, or say replace=True.",
             )
-        if self.absent:
-            return self.observed(absent=False)
         return self.observed(absent=False, **_paths.found_attributes(self, stat, answers))
 
     def ops(self, change: Change[Self]) -> tuple[Op, ...]:

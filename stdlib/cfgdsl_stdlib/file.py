@@ -133,6 +133,10 @@ class File(Resource):
             return probes.Read(self.path, up_to=0, follow=self.follow)
         return probes.Read(self.path, unless=wanted, follow=self.follow)
 
+    @property
+    def _whole(self) -> probes.Read:
+        return probes.Read(self.path, up_to=0, follow=self.follow)
+
     def footprint(self) -> Footprint:
         """Writes its path, after its folders, owner and group."""
         return _paths.footprint(self)
@@ -145,8 +149,9 @@ class File(Resource):
         return (self._stat, *read, _paths.parent(self.path), *_paths.numbers(self))
 
     def hints(self) -> tuple[Probe, ...]:
-        """What is in a directory that it replaces."""
-        return _paths.content_of_replaced(self)
+        """What is in a directory that it replaces; what is in a file that is removed, so that its
+        record can tell what to put back."""
+        return (self._whole,) if self.absent else _paths.content_of_replaced(self)
 
     def observe(self, answers: Answers) -> Self | None:
         """The file as found; for a link in its place, a file without content."""
@@ -170,7 +175,10 @@ class File(Resource):
                 hint="Declare the file that it leads to, or give the content that replaces it.",
             )
         if self.absent:
-            return self.observed(absent=False, content=None)
+            read = answers.get(self._whole) if kind == "file" else None
+            content = None if read is None else Content(read["sha256"], read["size"])
+            found = _paths.found_attributes(self, stat, answers)
+            return self.observed(absent=False, content=content, **found)
         found = _paths.found_attributes(self, stat, answers)
         return self.observed(absent=False, content=self._found_content(answers, kind), **found)
 

@@ -92,8 +92,6 @@ class Symlink(Resource):
                 f"{self.path} is {_paths.KINDS[stat['kind']]}, not a symbolic link",
                 hint="Move it away." if self.absent else "Move it away, or say replace=True.",
             )
-        if self.absent:
-            return self.observed(absent=False)
         found = _paths.found_attributes(self, stat, answers)
         return self.observed(
             absent=False, to=stat["target"], owner=found["owner"], group=found["group"]

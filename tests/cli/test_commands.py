@@ -125,8 +125,8 @@ def test_options_reach_the_engine(project: FakeProject) -> None:
     assert project.options == Options(
         parallel=7, ssh_config=Path("/x/config"), accept_new_host_keys=True, connect_timeout=3.0
     )
-    assert run(["plan", "--limit", "web1", "--tags", "a,b", "-t", "c"]) == 0
-    assert project.asked == {"limit": "web1", "tags": ("a", "b", "c")}
+    assert run(["plan", "--limit", "web1", "--tags", "a,b", "-t", "c", "--allow-drops", "7"]) == 0
+    assert project.asked == {"limit": "web1", "tags": ("a", "b", "c"), "allow_drops": 7}
 
 
 @pytest.mark.parametrize(
