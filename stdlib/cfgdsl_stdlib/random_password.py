@@ -26,7 +26,7 @@ _SHORTEST, _LONGEST, _FEWEST = 8, 1024, 10
 _LETTERS_AND_DIGITS = string.ascii_letters + string.digits
 
 
-@resource("random-password")
+@resource("random_password")
 class RandomPassword(Resource):
     """A password, made at random on its host when it is not there, and kept in the host's record.
 
@@ -76,8 +76,8 @@ class RandomPassword(Resource):
         return probes.Generated(self.name, self.alphabet, reveal=True)
 
     def footprint(self) -> Footprint:
-        """Its place in the record."""
-        return Footprint(writes=(f"generated:{self.name}",))
+        """Nothing that anybody else could touch: each project has its own."""
+        return Footprint()
 
     def probes(self) -> tuple[Probe, ...]:
         """Whether it is there, and as declared."""
