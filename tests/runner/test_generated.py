@@ -115,7 +115,7 @@ def test_each_character_is_as_likely_as_any_other(
 ) -> None:
     """Of all bytes there are, once each: a remainder alone would favour some."""
     every = bytes(range(256))
-    monkeypatch.setattr(generated.os, "urandom", lambda _: every)
+    monkeypatch.setattr(os, "urandom", lambda _: every)
     fair = 256 // len(alphabet) * len(alphabet)
     found = Counter(random_text(fair, alphabet))
     assert set(found) == set(alphabet)
@@ -174,10 +174,18 @@ def test_killed_anywhere_it_is_whole_or_not_there(here: Generated, tree: Path, a
     assert before is None or path.read_text() == before["text"]
 
 
+def replaced(make: Callable[[Path], None]) -> Callable[[Path], None]:
+    def spoil(path: Path) -> None:
+        path.unlink()
+        make(path)
+
+    return spoil
+
+
 SPOILT: dict[str, Callable[[Path], object]] = {
-    "a link": lambda path: (path.unlink(), path.symlink_to("/etc/passwd")),
-    "a folder": lambda path: (path.unlink(), path.mkdir()),
-    "a pipe": lambda path: (path.unlink(), os.mkfifo(path)),
+    "a link": replaced(lambda path: path.symlink_to("/etc/passwd")),
+    "a folder": replaced(Path.mkdir),
+    "a pipe": replaced(os.mkfifo),
     "empty": lambda path: path.write_text(""),
     "too short": lambda path: path.write_text("1234567"),
     "too long": lambda path: path.write_text("1" * 1025),
