@@ -147,6 +147,33 @@ class Run(Op):
     capture: str | None = None
 
 
+@wire_value
+class Generate(Op):
+    """Make a secret at random: `length` characters of `alphabet`, kept in a file of its own in the
+    project's record on the host; what is there stays.
+
+    >>> describe(Generate("db", length=32, alphabet="0123456789abcdef"))
+    'generate db (secret)'
+    """
+
+    kind: ClassVar = "generate"
+    name: str
+    length: int
+    alphabet: str
+
+
+@wire_value
+class Discard(Op):
+    """Delete a secret that `Generate` has made.
+
+    >>> describe(Discard("db"))
+    'discard db (secret)'
+    """
+
+    kind: ClassVar = "discard"
+    name: str
+
+
 def describe(op: Op) -> str:
     """One line for people: what `--verbose` shows.
 
@@ -162,6 +189,8 @@ def describe(op: Op) -> str:
             return f"put {shlex.quote(path)} ({op.content.size} bytes)"
         case Link(path, to):
             return f"link {shlex.quote(path)} -> {shlex.quote(to)}"
+        case Generate(name) | Discard(name):
+            return f"{op.kind} {shlex.quote(name)} (secret)"
     return f"{op.kind.replace('_', ' ')} {shlex.quote(getattr(op, 'path', ''))}"
 
 
@@ -183,4 +212,6 @@ def from_json(data: Mapping[str, Any]) -> Op:
 
 _CONTENT = ("sha256", "size")
 
-KINDS: Mapping[str, type[Op]] = {cls.kind: cls for cls in (Put, Mkdir, Link, SetAttrs, Remove, Run)}
+KINDS: Mapping[str, type[Op]] = {
+    cls.kind: cls for cls in (Put, Mkdir, Link, SetAttrs, Remove, Run, Generate, Discard)
+}

@@ -29,7 +29,7 @@ class Output(Generic[T_co]):
     (known after apply)
     """
 
-    __slots__ = ("functions", "name", "origin", "shape", "source")
+    __slots__ = ("functions", "name", "origin", "secret", "shape", "source")
 
     def __init__(
         self,
@@ -38,6 +38,7 @@ class Output(Generic[T_co]):
         functions: tuple[Callable[[Any], Any], ...] = (),
         *,
         shape: Any = None,
+        secret: bool = False,
     ) -> None:
         self.source = source
         """The resource that brings the value; None for one that is made of several."""
@@ -45,6 +46,8 @@ class Output(Generic[T_co]):
         """Which of its outputs this is."""
         self.shape = shape
         """For one that is made of several: a value with outputs in it, nested as they may be."""
+        self.secret: bool = secret or any(s.secret for s in outputs_within(shape))
+        """Whether its value is a secret, or made of one: then it is a text with references."""
         self.functions = functions
         self.origin: Origin = capture_origin(source)  # where it was asked for, not its property
 
@@ -61,7 +64,8 @@ class Output(Generic[T_co]):
 
     def map(self, function: Callable[[T_co], U]) -> "Output[U]":
         """The output that `function` makes of this one, once it is known."""
-        return Output(self.source, self.name, (*self.functions, function), shape=self.shape)
+        functions = (*self.functions, function)
+        return Output(self.source, self.name, functions, shape=self.shape, secret=self.secret)
 
     @property
     def sources(self) -> tuple["Output[Any]", ...]:

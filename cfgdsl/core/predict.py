@@ -13,12 +13,13 @@ import attrs
 from cfgdsl.core.content import Content
 from cfgdsl.core.errors import ImpossibleError
 from cfgdsl.core.footprint import folder_of, parents
-from cfgdsl.core.ops import Link, Mkdir, Op, Put, Remove, Run, SetAttrs
+from cfgdsl.core.ops import Discard, Generate, Link, Mkdir, Op, Put, Remove, Run, SetAttrs
 from cfgdsl.core.overlay import KEPT, PathOverlay
 from cfgdsl.core.probes import (
     AccountName,
     AccountNumber,
     Answer,
+    Generated,
     Group,
     List,
     Probe,
@@ -59,6 +60,7 @@ class World:
         self._paths = PathOverlay(base)
         self._over: dict[Probe, Answer | Unknown] = {}
         self._told: dict[Probe, Answer | Unknown] = {}
+        self._generated: dict[str, Generate | Discard] = {}
 
     def answer(self, probe: Probe) -> Answer | Unknown:
         """What `probe` will answer now."""
@@ -68,6 +70,8 @@ class World:
             return self._told[probe]
         if probe in self._over:
             return self._over[probe]
+        if isinstance(probe, Generated) and probe.name in self._generated:
+            return _made_by(self._generated[probe.name], probe)
         if isinstance(probe, Query) and probe.when is not None:
             first = self.answer(probe.when)
             if first is not None:
@@ -90,7 +94,8 @@ class World:
             return self._paths.node(end) is None
         if isinstance(probe, List):
             return self._paths.node(probe.path) is None
-        return probe not in self._over and probe not in self._told
+        made = isinstance(probe, Generated) and probe.name in self._generated
+        return not made and probe not in self._over and probe not in self._told
 
     def tell(self, effects: Mapping[Probe, Answer | Unknown]) -> None:
         """For now, until told otherwise: what shared tasks do for the resource that is planned.
@@ -114,6 +119,8 @@ class World:
                 self._remove(op)
             case Run():
                 self._run(op)
+            case Generate() | Discard():
+                self._generated[op.name] = op
             case _:
                 raise TypeError(f"no prediction for {op!r}")
 
@@ -279,6 +286,14 @@ class World:
             return self._base[number]
         found = self.answer(account)
         return Unknown("it has no accounts") if is_error(found) else found
+
+
+def _made_by(op: Generate | Discard, probe: Generated) -> Answer:
+    """The answer about a generated secret after `op`; its value only the run brings."""
+    if isinstance(op, Discard):
+        return None
+    fits = {} if probe.alphabet is None else {"fits": set(op.alphabet) <= set(probe.alphabet)}
+    return {"length": op.length, "text": None, **fits}
 
 
 def _kind_of(stat: Mapping[str, Any]) -> str:

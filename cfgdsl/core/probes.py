@@ -158,8 +158,30 @@ class Run(Probe):
     timeout: float | None = None
 
 
+@wire_value
+class Generated(Probe):
+    """A secret that `ops.Generate` has made in the project's record on the host: its length, and
+    whether it `fits` an alphabet.
+
+    `reveal`: its value too, as ``text``: by the time anything here reads the answer, that is a
+    reference to a secret.
+
+    >>> Generated("db").to_json()
+    {'kind': 'generated', 'name': 'db'}
+    """
+
+    kind: ClassVar = "generated"
+    name: str
+    alphabet: str | None = None
+    reveal: bool = False
+
+
 _KINDS: dict[str, type[Probe]] = {
-    cls.kind: cls for cls in (Stat, Read, List, User, Group, AccountName, AccountNumber, Query, Run)
+    cls.kind: cls
+    for cls in (
+        *(Stat, Read, List, User, Group, AccountName, AccountNumber, Query, Run),
+        Generated,
+    )
 }
 
 

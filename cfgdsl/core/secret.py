@@ -14,6 +14,9 @@ from collections.abc import Callable, Sequence
 
 import attrs
 
+GENERATED = "generated"
+"""The source of secrets that hosts make and keep; their argument is ``host/name``."""
+
 _OPEN, _CLOSE = "\ue000", "\ue001"
 # The second half is how `json.dumps` spells a token: the argument has JSON's escapes, and the value
 # must get them too.
@@ -39,9 +42,10 @@ class Secret:
     """
 
     source: str
-    """Where the value comes from: ``env``, ``file``, ``command``, ``prompt`` or ``store``."""
+    """Where the value comes from: ``env``, ``file``, ``command``, ``prompt``, ``store``, or
+    ``generated``, which no configuration writes down."""
     argument: str
-    """Which one there: a name, a path, a JSON list of arguments, a question."""
+    """Which one there: a name, a path, a JSON list of arguments, a question, ``host/name``."""
 
     def __init__(self, name: str) -> None:
         self.__attrs_init__("store", _argument(name))
@@ -98,6 +102,15 @@ def _secret(source: str, argument: str) -> Secret:
     secret = Secret.__new__(Secret)
     secret.__attrs_init__(source, _argument(argument))
     return secret
+
+
+def generated_secret(host: str, name: str) -> Secret:
+    """A secret that a host has made, and keeps.
+
+    >>> redact(str(generated_secret("web1", "db")))
+    '(secret generated web1/db)'
+    """
+    return _secret(GENERATED, f"{host}/{name}")
 
 
 def has_marks(text: str) -> bool:

@@ -3,7 +3,7 @@
 import os
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 import attrs
@@ -11,6 +11,8 @@ import attrs
 from cfgdsl.core.errors import CfgdslError, Diagnostic, TargetError
 from cfgdsl.core.facts import basic_facts
 from cfgdsl.core.plan import HostPlan
+from cfgdsl.core.probes import Generated
+from cfgdsl.core.secret import GENERATED, Secret
 from cfgdsl.engine.emitter import Emitter
 from cfgdsl.engine.events import HostFailed, RunHalted
 from cfgdsl.engine.load import user_error
@@ -55,7 +57,8 @@ class Application:
         from cfgdsl.engine.unseal import fetch_secrets  # noqa: PLC0415 - see above
 
         budget = Budget.parse(max_failures)
-        fetch_secrets(tuple(hosts.values()), self.vault)
+        prepared = tuple(hosts.values())
+        fetch_secrets(prepared, self.vault, lambda needed: self._ask_for(needed, hosts))
         run_id = _run_id()
 
         def work(name: str) -> bool:
@@ -76,6 +79,18 @@ class Application:
         if halt is not None:
             self.emit(RunHalted(reason=halt.reason, not_started=halt.not_started))
         return Run(run_id, self.emit.events)
+
+    def _ask_for(self, needed: Collection[Secret], hosts: "Mapping[str, Prepared]") -> None:
+        """Have hosts tell the secrets that they have generated, where no plan has asked yet."""
+        names: dict[str, list[str]] = {}
+        for secret in needed:
+            if secret.source == GENERATED and not self.vault.has_value(secret):
+                host, _, name = secret.argument.partition("/")
+                names.setdefault(host, []).append(name)
+        for host in filter(hosts.__contains__, names):
+            session = self.sessions.get(hosts[host].host)
+            session.project = self.project
+            session.probe([Generated(name, reveal=True).to_json() for name in names[host]])
 
     def _apply(self, prepared: "Prepared", run_id: str, *, many: bool) -> bool:
         host, plan = prepared.host, prepared.planned.plan

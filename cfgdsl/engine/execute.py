@@ -19,6 +19,7 @@ from cfgdsl.core.planner import Planned
 from cfgdsl.core.predict import Identity
 from cfgdsl.core.probes import Answer, Probe, is_error
 from cfgdsl.core.resource import Resource, contents_in
+from cfgdsl.core.secret import redact
 from cfgdsl.engine.contents import stream
 from cfgdsl.engine.events import (
     HostDeviated,
@@ -150,7 +151,8 @@ class HostExecution:
             else:
                 left = differences(*self._as_filled(step), answers)
         except ImpossibleError as error:
-            return {"done": "failed", "detail": {"error": error.summary, "hint": error.hint}}
+            detail = {"error": redact(error.summary), "hint": redact(error.hint)}
+            return {"done": "failed", "detail": detail}
         if not left:
             return {"done": "changed"}
         return {"done": "unproven", "detail": {"differences": list(left)}}

@@ -30,6 +30,7 @@ class Sessions:
             timeouts=Timeouts(connect=options.connect_timeout),
             ask=options.ask,
             reveal=value,
+            keep=vault.keep,
         )
         self._emit = emit
         self._lock = threading.Lock()

@@ -1,6 +1,6 @@
 """Puts the secrets of a plan in place, in memory, when it is about to be executed."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -22,13 +22,18 @@ from cfgdsl.engine.contents import revealed
 from cfgdsl.engine.vault import Vault
 
 
-def fetch_secrets(prepared: Sequence[Prepared], vault: Vault) -> None:
+def fetch_secrets(
+    prepared: Sequence[Prepared], vault: Vault, ask: Callable[[Collection[Secret]], None]
+) -> None:
     """Fetch every secret that executing needs, before anything is changed anywhere.
 
-    Raises `ConfigurationError` with all that cannot be had, and what needs each.
+    `ask` has hosts tell those that they have generated. Raises `ConfigurationError` with all that
+    cannot be had, and what needs each.
     """
     problems = []
-    for secret, about in needed_secrets(prepared).items():
+    needed = needed_secrets(prepared)
+    ask(needed)
+    for secret, about in needed.items():
         try:
             vault.value(secret)
         except ConfigurationError as error:

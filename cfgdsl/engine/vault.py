@@ -8,13 +8,14 @@ import base64
 import json
 import os
 import subprocess
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from cfgdsl.core.errors import ConfigurationError, Diagnostic
-from cfgdsl.core.secret import Secret, redact, reveal, secrets_in
+from cfgdsl.core.secret import Secret, generated_secret, redact, reveal, secrets_in
 
 Ask = Callable[[str], str | None]
 
@@ -32,14 +33,33 @@ class Vault:
         self._values: dict[Secret, str] = {}
         self._missing: set[Secret] = set()
         self._needles: dict[str, str] = {}
+        """What is looked for in text; replaced as a whole, for others may be reading it."""
+        self._learning = threading.Lock()
 
     def value(self, secret: Secret) -> str:
         """The value; raises `ConfigurationError` that says how to provide it."""
         if secret not in self._values:
-            value = self._fetch(secret)
-            self._values[secret] = value
-            self._needles.update((form, f"({_label(secret)})") for form in _forms(value))
+            self._learn(secret, self._fetch(secret))
         return self._values[secret]
+
+    def keep(self, host: str, name: str, value: str) -> str:
+        """Take the value of a secret that a host has generated. The reference to it, which is all
+        that anybody else is told. From any thread."""
+        secret = generated_secret(host, name)
+        self._learn(secret, value)
+        self._missing.discard(secret)
+        return secret.token
+
+    def has_value(self, secret: Secret) -> bool:
+        """Whether its value is here already."""
+        return secret in self._values
+
+    def _learn(self, secret: Secret, value: str) -> None:
+        with self._learning:
+            if self._values.get(secret) != value:
+                self._values[secret] = value
+                found = dict.fromkeys(_forms(value), f"({_label(secret)})")
+                self._needles = {**self._needles, **found}
 
     def has(self, text: str) -> bool:
         """Whether all that `text` refers to can be had now; what cannot is not asked for again
@@ -159,6 +179,9 @@ class Vault:
     def _from_prompt(self, question: str) -> str | None:
         return self._ask(question) if self._ask is not None else None
 
+    def _from_generated(self, _name: str) -> str | None:
+        return None  # its host has not told it
+
     def _from_store(self, name: str) -> str | None:
         self.source_of(Secret(name))  # a name that leads back to itself has no value
         value = self._store.get(name)
@@ -171,6 +194,7 @@ _HINTS = {
     "command": "Make the command print the value.",
     "prompt": "Run it on a terminal, where it can be asked for.",
     "store": "Add it to project(..., secrets={...}).",
+    "generated": "Its host must be among those of the plan, and have it: apply there first.",
 }
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from .wire import (
     DECISION,
     DROP,
+    LEAST_SECRET,
+    MOST_SECRET,
     NOTE,
     OPS,
     OUTCOMES,
@@ -91,6 +93,19 @@ def _is_argv(value: object) -> bool:
 def _is_environment(value: object) -> bool:
     return isinstance(value, dict) and all(
         _is_text(k) and _is_text(v) and k and "=" not in k for k, v in value.items()
+    )
+
+
+def _is_length(value: object) -> bool:
+    return _is_count(value) and isinstance(value, int) and LEAST_SECRET <= value <= MOST_SECRET
+
+
+def _is_alphabet(value: object) -> bool:
+    """Two characters or more that can be seen and are ASCII, each once."""
+    return (
+        isinstance(value, str)
+        and 1 < len(value) == len(set(value))
+        and all("!" <= character <= "~" for character in value)
     )
 
 
@@ -189,7 +204,8 @@ def _are_contents(value: object) -> bool:
 
 # What a field may hold, wherever it occurs. A field's name means the same thing everywhere.
 _FIELDS = {
-    "absent": _is_text, "adopt": _is_notes, "after": _is_texts, "always": _is_flag,
+    "absent": _is_text, "adopt": _is_notes, "after": _is_texts, "alphabet": _is_alphabet,
+    "always": _is_flag,
     "applied": _is_text, "argv": _is_argv, "barrier": _is_flag, "before": _is_text,
     "by": _is_names, "capture": _is_text, "causes": _is_texts, "contents": _is_contents,
     "cwd": _is_path,
@@ -198,14 +214,16 @@ _FIELDS = {
     "done": OUTCOMES.__contains__, "drop": _is("drop", DROP), "dropping": _is_text,
     "env": _is_environment, "fields": _is_texts, "follow": _is_flag, "forget": _is_texts,
     "gone": _is_flag, "group": _is_text, "id": _is_text, "item": _is_text, "items": _is_texts,
-    "key": _is_text, "keys": _is_object, "locks": _is_texts, "look": _is_flag, "mode": _is_mode,
+    "key": _is_text, "keys": _is_object, "length": _is_length, "locks": _is_texts,
+    "look": _is_flag, "mode": _is_mode,
     "name": _is_text, "number": _is_count, "ok": _is_codes, "on_drop": _is_text, "ops": _is_ops,
     "origin": _is_object, "own": _is("own", OWN), "owner": _is_text, "parents": _is_flag,
     "past": _is_object, "path": _is_path, "probes": _is_probes, "project": _is_text,
     "protect": _is_flag,
     "reads": _is_texts, "reads_under": _is_texts, "record": _is("record", RECORD),
     "recursive": _is_flag, "refresh": _is_flag, "release": _is_flag, "rename": _is_names,
-    "report": _is_flag, "retries": _is_count, "run": _is_text, "secret": _is_flag,
+    "report": _is_flag, "retries": _is_count, "reveal": _is_flag,
+    "run": _is_text, "secret": _is_flag,
     "separator": _is_text, "sha256": _is_sha256, "since": _is_text, "size": _is_count,
     "split": _is_text,
     "stdin": lambda value: isinstance(value, str), "steps": _is_steps, "texts": _are_contents,

@@ -50,6 +50,7 @@ MODULES = (
     "morefacts",
     "cache",
     "state",
+    "generated",
     "journal",
     "record",
     "backups",

@@ -11,6 +11,7 @@ from .channel import Channel
 from .checks import check
 from .contents import Contents
 from .execute import Execution
+from .generated import Generated
 from .keeper import Keeper
 from .lean import signal
 from .ops import Workshop
@@ -111,16 +112,17 @@ class Runner:
     def _answers(self, message: dict[str, Any]) -> dict[str, Any]:
         probes, record = message["probes"], message.get("record")
         if record is None:
-            return {"answers": self._probe(probes)}
+            return {"answers": self._probe(probes, message.get("project"))}
         self._asked = probes
         survey = Survey(self._root, record)
-        answers = self._probe(probes + survey.probes)
+        answers = self._probe(probes + survey.probes, record.get("project"))
         told = survey.answer(answers[len(probes) :])
         return {"answers": answers[: len(probes)], "record": told}
 
-    def _probe(self, probes: list[dict[str, Any]]) -> list[Any]:
+    def _probe(self, probes: list[dict[str, Any]], project: str | None) -> list[Any]:
+        generated = Generated(self._root, project)
         with Pool(self._accounts) as pool:
-            inquiry = Inquiry(probes, self._root, self._accounts, pool)
+            inquiry = Inquiry(probes, self._root, self._accounts, pool, generated)
             pool.watch(self._channel.out_fd, only_end=True)
             while not inquiry.answered:
                 ended = pool.pump()
@@ -140,13 +142,15 @@ class Runner:
             contents = Contents(message.get("contents") or [], keeper.folder)
         except OSError as error:
             raise StateError("cannot keep the record: %s" % error.strerror) from None
+        project = message.get("project")
         try:
             stopped = self._receive(contents)
             if not self._channel.ended:
-                shop = Workshop(self._root, self._accounts, contents, keeper.backups)
+                generated = Generated(self._root, project)
+                shop = Workshop(self._root, self._accounts, contents, keeper.backups, generated)
                 Execution(schedule, self._channel, shop, keeper).run(stopped)
                 look = message.get("look") and self._asked is not None and schedule.has_changed
-                answers = {"answers": self._probe(self._asked or [])} if look else {}
+                answers = {"answers": self._probe(self._asked or [], project)} if look else {}
                 self._channel.send({"is": "finished", **answers})
         finally:
             contents.close()

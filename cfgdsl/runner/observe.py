@@ -30,7 +30,8 @@ class Observations:
         slow = [[group] for group in groups if any(step.slow for step in group)]
         for asked in ([quick] if quick else []) + slow:
             probes = [probe for group in asked for step in group for probe in step.probes]
-            inquiry = Inquiry(probes, self._shop.root, self._shop.accounts, self._pool)
+            shop = self._shop
+            inquiry = Inquiry(probes, shop.root, shop.accounts, self._pool, shop.generated)
             self._asked.append((inquiry, asked))
 
     def answered(self) -> list[Observed]:

@@ -13,6 +13,7 @@ import stat
 
 from .paths import Place, explain
 from .process import Command
+from .state import StateError
 from .trees import remove_tree
 from .wire import MAX_CAPTURED
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from .accounts import Accounts
     from .backups import Backups
     from .contents import Contents
+    from .generated import Generated
     from .paths import Root
     from .pool import Running
 
@@ -48,12 +50,18 @@ class Workshop:
     """What ops work with."""
 
     def __init__(
-        self, root: Root, accounts: Accounts, contents: Contents, backups: Backups
+        self,
+        root: Root,
+        accounts: Accounts,
+        contents: Contents,
+        backups: Backups,
+        generated: Generated,
     ) -> None:
         self.root = root
         self.accounts = accounts
         self.contents = contents
         self.backups = backups
+        self.generated = generated
         self._changed: dict[tuple[int, int], int] = {}
 
     def changed_folder(self, place: Place) -> None:
@@ -84,7 +92,9 @@ def perform(op: Op, shop: Workshop) -> Work:
     try:
         return (yield from _DO[op["kind"]](op, shop))
     except OSError as error:
-        raise OpError(explain(error, op.get("path", "/"))) from None
+        raise OpError(explain(error, op.get("path") or op.get("name") or "/")) from None
+    except StateError as error:
+        raise OpError(str(error)) from None
     except (LookupError, OverflowError) as error:  # no such user or group; no such number
         raise OpError("%s: %s" % (error, op.get("path", "/"))) from None
 
@@ -259,6 +269,16 @@ def _captured(ran: Running, command: Command) -> str:
     return text.rstrip("\n")
 
 
+def _generate(op: Op, shop: Workshop) -> Work:
+    shop.generated.make(op["name"], op["length"], op["alphabet"])
+    yield from ()
+
+
+def _discard(op: Op, shop: Workshop) -> Work:
+    shop.generated.discard(op["name"])
+    yield from ()
+
+
 _DO: dict[str, Callable[[Op, Workshop], Work]] = {
     "put": _put,
     "mkdir": _mkdir,
@@ -266,6 +286,8 @@ _DO: dict[str, Callable[[Op, Workshop], Work]] = {
     "set_attrs": _set_attrs,
     "remove": _remove,
     "run": _run,
+    "generate": _generate,
+    "discard": _discard,
 }
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .accounts import Accounts
+    from .generated import Generated
     from .paths import Root
     from .pool import Pool, Running
 
@@ -32,8 +33,16 @@ class Inquiry:
     Its commands run in `pool`: `answered` becomes true after enough calls of `pool.pump`.
     """
 
-    def __init__(self, probes: Sequence[Probe], root: Root, accounts: Accounts, pool: Pool) -> None:
+    def __init__(
+        self,
+        probes: Sequence[Probe],
+        root: Root,
+        accounts: Accounts,
+        pool: Pool,
+        generated: Generated,
+    ) -> None:
         self._root = root
+        self._generated = generated
         self._accounts = accounts
         self._pool = pool
         self._order = [canonical(probe) for probe in probes]
@@ -89,6 +98,17 @@ class Inquiry:
 
     def _look(self, probe: Probe) -> Any:
         kind = probe["kind"]
+        if kind in ("stat", "read", "list"):
+            return self._look_at_path(kind, probe)
+        if kind == "account_name":
+            return self._accounts.account_name(probe["database"], probe["number"])
+        if kind == "account_number":
+            return self._account_number(probe["database"], probe["name"])
+        if kind == "generated":
+            return self._generated.answer(probe)
+        return getattr(self._accounts, kind)(probe["name"])
+
+    def _look_at_path(self, kind: str, probe: Probe) -> Any:
         follow = bool(probe.get("follow"))
         if kind == "stat":
             return stat_answer(self._root, self._accounts, probe["path"], follow)
@@ -96,13 +116,7 @@ class Inquiry:
             unless, up_to = probe.get("unless"), probe.get("up_to")
             up_to = 64 * 1024 if up_to is None else up_to
             return read_answer(self._root, probe["path"], unless, up_to, follow)
-        if kind == "list":
-            return list_answer(self._root, probe["path"])
-        if kind == "account_name":
-            return self._accounts.account_name(probe["database"], probe["number"])
-        if kind == "account_number":
-            return self._account_number(probe["database"], probe["name"])
-        return getattr(self._accounts, kind)(probe["name"])
+        return list_answer(self._root, probe["path"])
 
     def _account_number(self, database: str, name: str) -> dict[str, Any] | None:
         found = self._accounts.account_number(database, name)

@@ -11,7 +11,8 @@ Frames
 Messages, controller to runner
     ``{"do": "facts"}``: the facts that cost something (the cheap ones come with the greeting).
     ``{"do": "probe", "probes": [...], "record": {"project": NAME, "declared": [[NAME, DIGEST]]}}``:
-    answers to all probes, in order; with `record`, what the record of a project says too.
+    answers to all probes, in order; with `record`, what the record of a project says too. Without
+    it, `project` says whose generated secrets are asked about.
     ``{"do": "execute", "run": ID, "project": NAME, "steps": [...], "contents": [[sha256, size]]}``:
     followed by the ``B`` frames of the contents; execution starts when all have arrived. For the
     record: `by` (who runs this), `adopt` (what is managed from now on without a change, by name:
@@ -58,6 +59,9 @@ MAX_MESSAGE = 64 * 1024 * 1024
 MAX_CAPTURED = 64 * 1024
 """How many bytes of a command's output can be kept whole, for others to use."""
 
+LEAST_SECRET, MOST_SECRET = 8, 1024
+"""How many characters a generated secret has."""
+
 CHUNK = 128 * 1024
 """How many bytes of a content travel in one frame."""
 
@@ -103,6 +107,10 @@ PROBES = {
     "query": ("argv", "item", "split", "separator?", "key?", "fields?", "absent?", "when?"),
     # {"exit": int, "stdout": TEXT} of a command (output bounded; `user` drops privilege first).
     "run": ("argv", "cwd?", "env?", "user?", "stdin?", "timeout?"),
+    # A secret of the project that `generate` has made: {"length": int, "fits": bool, "text"}.
+    # `fits`, whether all its characters are of `alphabet`, is there only when that is. `text` (not
+    # part of digests) is the secret itself, for `reveal`, unless it does not fit; else None.
+    "generated": ("name", "alphabet?", "reveal?"),
 }
 
 # What each op does to the host, and its fields.
@@ -133,6 +141,11 @@ OPS = {
     # `capture`: in a step to report, what it prints is kept whole, under this name, without the
     # newlines at its end; it fails when that is no UTF-8 text or more than `MAX_CAPTURED` bytes.
     "run": ("argv", "items?", "cwd?", "env?", "user?", "stdin?", "timeout?", "ok?", "capture?"),
+    # Make a secret at random, of `length` characters of `alphabet`, and keep it in a file of its
+    # own, 0600, in the folder of the project's record. One that is there is never replaced.
+    "generate": ("name", "length", "alphabet"),
+    # Delete that file.
+    "discard": ("name",),
 }
 
 # A step as the runner sees it. `after`: ids of steps that must have ended well. `locks`: names;
@@ -182,7 +195,7 @@ OUTCOMES = (
 # What each message from the controller holds, next to "do".
 MESSAGES = {
     "facts": (),
-    "probe": ("probes", "record?"),
+    "probe": ("probes", "record?", "project?"),
     "execute": (
         "run",
         "steps",

@@ -6,6 +6,8 @@ Resource types read answers without suspicion: what a hostile or broken host mad
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
+from cfgdsl.runner.wire import LEAST_SECRET
+
 Check: TypeAlias = Callable[[Any], bool]
 
 _KINDS = ("file", "dir", "link", "other")
@@ -19,7 +21,8 @@ def misfit(probes: Sequence[Mapping[str, Any]], answers: Sequence[Any]) -> str:
     """
     for probe, answer in zip(probes, answers, strict=True):
         if not fits(probe, answer):
-            return f"an answer to a {probe['kind']!r} that is none: {str(answer)[:200]}"
+            shown = "" if probe["kind"] == "generated" else f": {str(answer)[:200]}"
+            return f"an answer to a {probe['kind']!r} that is none{shown}"
     return ""
 
 
@@ -29,7 +32,27 @@ def fits(probe: Mapping[str, Any], answer: Any) -> bool:
         return bool(probe["kind"] != "run")
     if isinstance(answer, dict) and set(answer) == {"error"}:
         return _is_text(answer["error"])
+    if probe["kind"] == "generated":
+        return _is_generated(probe, answer)
     return _FITS[probe["kind"]](answer)
+
+
+def _is_generated(probe: Mapping[str, Any], answer: Any) -> bool:
+    """Its value is there only where it was asked for, and is then as was said of it."""
+    if not _has(answer, {"length": _is_number}) or "text" not in answer:
+        return False
+    alphabet, text = probe.get("alphabet"), answer["text"]
+    if alphabet is not None and not _is_flag(answer.get("fits")):
+        return False
+    if text is None:
+        return not probe.get("reveal") or answer.get("fits") is False
+    return (
+        _is_text(text)
+        and bool(probe.get("reveal"))
+        and LEAST_SECRET <= len(text) == answer["length"]
+        and all("!" <= character <= "~" for character in text)
+        and (alphabet is None or (answer["fits"] is True and set(text) <= set(alphabet)))
+    )
 
 
 def _is_text(value: Any) -> bool:

@@ -17,6 +17,11 @@ def _no_secrets(secret: Secret) -> str:
     raise LookupError(msg)
 
 
+def _nowhere(host: str, name: str, _value: str) -> str:
+    msg = f"nobody to keep the generated secret {name!r} of {host} was given"
+    raise LookupError(msg)
+
+
 @attrs.frozen(kw_only=True)
 class Timeouts:
     """How long each wait for a host may take, in seconds.
@@ -59,6 +64,9 @@ class Options:
     """Asks the user for the passphrase of a key, without echo; None: that key is not used."""
     reveal: Callable[[Secret], str] = _no_secrets
     """The value of a secret; whatever it raises as a `CfgdslError` is the user's message."""
+    keep: Callable[[str, str, str], str] = _nowhere
+    """Takes the value of a secret that a host has generated (host, name, value), and returns what
+    stands in its place from then on."""
     _lock: threading.RLock = attrs.field(factory=threading.RLock, init=False, repr=False, eq=False)
     _made: dict[Hashable, Any] = attrs.field(factory=dict, init=False, repr=False, eq=False)
 

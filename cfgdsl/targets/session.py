@@ -25,6 +25,7 @@ from cfgdsl.targets.traffic import Traffic
 
 Message = dict[str, Any]
 Checked = TypeVar("Checked")
+Answers = TypeVar("Answers", bound=Sequence[Any])
 Stream = Callable[[str], Iterable[bytes]]
 """Gives the pieces of the content with a sha256."""
 
@@ -47,6 +48,11 @@ class Session:
         self._buffer = bytearray(dialogue.rest())
         self._writing = threading.Lock()
         self._closed = False
+        self._keep = dialogue.options.keep
+        self._told_secrets = False
+        """Whether the host may tell secrets: then errors show nothing of what it said."""
+        self.project: str | None = None
+        """Whose generated secrets `probe` asks about: those of what was observed or executed."""
         self._asked: list[Mapping[str, Any]] = []
         self.looked: list[Any] | None = None
         """The answers to what `observe` asked last, when an `execute` had changed something."""
@@ -93,9 +99,12 @@ class Session:
         """The answers to `probes`, in order; one message each way, none for no probes."""
         if not probes:
             return []
-        self._send({"do": "probe", "probes": list(probes)})
+        about = {} if self.project is None else {"project": self.project}
+        self._send({"do": "probe", "probes": list(probes), **about})
+        self._expect_secrets(probes)
         answer = self._receive(self._timeouts.probe, inbound.answers_limit(probes))
-        return self._checked(lambda message: inbound.check_answers(message, probes), answer)
+        answers = self._checked(lambda message: inbound.check_answers(message, probes), answer)
+        return self._without_secrets(probes, answers)
 
     def observe(
         self, probes: Sequence[Mapping[str, Any]], record: Mapping[str, Any]
@@ -103,11 +112,16 @@ class Session:
         """The answers to `probes`, in order, and what the record says (asked as `wire.RECORD` has
         it); one message each way."""
         self._asked = list(probes)
+        self.project = record.get("project")
         self._send({"do": "probe", "probes": self._asked, "record": dict(record)})
+        self._expect_secrets(probes)
         declared = [name for name, _ in record["declared"]]
         answer = self._receive(self._timeouts.probe, wire.MAX_MESSAGE)
         answers = self._checked(lambda message: inbound.check_answers(message, probes), answer)
-        return answers, self._checked(lambda m: inbound.check_record(m, declared), answer)
+        found = self._checked(lambda m: inbound.check_record(m, declared), answer)
+        for left in found.left:
+            self._without_secrets([probe.to_json() for probe in left.probes], left.answers)
+        return self._without_secrets(probes, answers), found
 
     def history(self, project: str | None, run: str | None = None) -> Message:
         """The runs that the record of a project knows, and the entries of one of them."""
@@ -137,6 +151,7 @@ class Session:
         self.looked = None
         if self._asked:
             message["look"] = True
+        self.project = project
         if project is not None:
             message["project"] = project
         if contents:
@@ -149,6 +164,8 @@ class Session:
             self._send_content(sha256, size, stream(sha256))
         told = (step for step in steps if not step.get("barrier"))
         self._running = {str(step["id"]): step.get("probes") or () for step in told}
+        for probes in self._running.values():
+            self._expect_secrets(probes)
         return self._events(self._running)
 
     def resolve(self, decisions: Mapping[str, Mapping[str, Any]]) -> None:
@@ -156,6 +173,7 @@ class Session:
         for step, decision in decisions.items():
             if step in self._running and decision.get("probes") is not None:
                 self._running[step] = decision["probes"]
+                self._expect_secrets(decision["probes"])
         self._send({"do": "resolve", "steps": dict(decisions)})
 
     def stop(self) -> None:
@@ -191,8 +209,10 @@ class Session:
                 self.looked = self._checked(
                     lambda m: inbound.check_finished(m, self._asked), message
                 )
+                self._without_secrets(self._asked, self.looked or [])
                 break
             self._checked(lambda m: inbound.check_event(m, running), message)
+            self._without_secrets(running[message["step"]], message.get("answers") or [])
             if message["event"] == "done":
                 del running[message["step"]]
             yield message
@@ -200,6 +220,20 @@ class Session:
             raise inbound.nonsense(
                 self._host, f"finished, but {sorted(running)[:3]} had no outcome"
             )
+
+    def _expect_secrets(self, probes: Iterable[Mapping[str, Any]]) -> None:
+        self._told_secrets = self._told_secrets or any(p.get("reveal") for p in probes)
+
+    def _without_secrets(self, probes: Iterable[Mapping[str, Any]], answers: Answers) -> Answers:
+        """The answers, with references in place of the values of generated secrets: nothing beyond
+        this point ever sees one."""
+        for probe, answer in zip(probes, answers, strict=False):
+            if probe["kind"] == "generated" and answer and answer.get("text") is not None:
+                answer["text"] = self._keep(self._host, probe["name"], answer["text"])
+        return answers
+
+    def _nonsense(self, problem: str, sample: bytes = b"") -> TargetError:
+        return inbound.nonsense(self._host, problem, b"" if self._told_secrets else sample)
 
     def _send(self, message: Message) -> None:
         try:
@@ -246,14 +280,14 @@ class Session:
         try:
             length, kind = wire.parse_head(head, limit)
         except wire.WireError as error:
-            raise inbound.nonsense(self._host, str(error), head + bytes(self._buffer)) from None
+            raise self._nonsense(str(error), head + bytes(self._buffer)) from None
         if kind != wire.JSON_FRAME:
             raise inbound.nonsense(self._host, "a content, from a host")
         payload = self._take(length, end)
         try:
             message = inbound.parse(payload)
         except inbound.NonsenseError as error:
-            raise inbound.nonsense(self._host, str(error), payload) from None
+            raise self._nonsense(str(error), payload) from None
         self.traffic.from_host(str(message.get("is"))[:20], wire.HEAD_SIZE + length)
         if message.get("is") == "refused":
             raise TargetError(
@@ -292,7 +326,7 @@ class Session:
             return check(message)
         except inbound.NonsenseError as error:
             sample = wire.canonical(message)[:400].encode()
-            raise inbound.nonsense(self._host, str(error), sample) from None
+            raise self._nonsense(str(error), sample) from None
 
 
 def _command(host: Host[Any]) -> Callable[[str], list[str]]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from cfgdsl_stdlib.group import Group
     from cfgdsl_stdlib.line import Line
     from cfgdsl_stdlib.package import Package
+    from cfgdsl_stdlib.random_password import RandomPassword
     from cfgdsl_stdlib.service import Service
     from cfgdsl_stdlib.ssh_key import SshKey
     from cfgdsl_stdlib.symlink import Symlink
@@ -28,6 +29,7 @@ __all__ = [
     "Group",
     "Line",
     "Package",
+    "RandomPassword",
     "Service",
     "SshKey",
     "Symlink",

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from cfgdsl import Answers, ImpossibleError, Secret, probes
+from cfgdsl import Answers, ImpossibleError, Output, Secret, probes
 
 _MARK = Secret("any").token[0]
 _SECRET_MARKS = (_MARK, json.dumps(_MARK)[1:-1])
@@ -20,12 +20,14 @@ def no_secret(field: str, *texts: str | None) -> None:
         raise ValueError(f"{field} must not contain a secret: others on the host can see it")
 
 
-def holds_secret(text: str | None) -> bool:
-    """Whether there is a reference to a secret in a text.
+def holds_secret(text: str | Output[str] | None) -> bool:
+    """Whether there is a reference to a secret in a text, or will be.
 
     >>> holds_secret("plain")
     False
     """
+    if isinstance(text, Output):
+        return text.secret
     return text is not None and any(mark in text for mark in _SECRET_MARKS)
 
 

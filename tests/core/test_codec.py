@@ -103,10 +103,12 @@ EXAMPLES: list[Any] = [
     probes.Stat("/a", follow=True), probes.Read("/a", unless="0" * 64), probes.List("/a"),
     probes.User("u"), probes.Group("g"),
     probes.AccountName("user", 1), probes.AccountNumber("group", "g"),
+    probes.Generated("p", "0123456789", reveal=True),
     probes.Run(("a",), env=(("A", "b"),), timeout=2.0),
     probes.Query(("q",), "i", split="rows", when=probes.Query(("r",), "i", split="blocks")),
     ops.Put("/a", Content.of("x"), mode=0o600, validate=("v", "%s")), ops.Mkdir("/a", 0o700),
     ops.Link("/a", "b"), ops.SetAttrs("/a", owner="u"), ops.Remove("/a", recursive=True),
+    ops.Generate("p", 8, "0123456789"), ops.Discard("p"),
     ops.Run(("a",), ("b",), env=(("A", "b"),), ok=(0, 3)),
 ]  # fmt: skip
 

@@ -198,3 +198,17 @@ def test_an_owner_of_whom_only_the_account_was_asked_for_in_vain_is_not_refused(
     made = world({**stats(f=None), probes.User("ghost"): {"error": "needs a whole system"}})
     made.apply(ops.Put("/f", TEXT, owner="ghost"))
     assert found(made, probes.Stat("/f"))["owner"] == "ghost"
+
+
+def test_of_a_generated_secret_all_but_its_value_is_foreseen() -> None:
+    bare, asked = probes.Generated("db"), probes.Generated("db", "abc", reveal=True)
+    other = probes.Generated("other", "abc", reveal=True)
+    made = world({bare: None, asked: None, other: None})
+    assert all(map(made.is_base, (bare, asked, other)))
+    made.apply(ops.Generate("db", 20, "abc"))
+    assert made.answer(bare) == {"length": 20, "text": None}
+    assert made.answer(asked) == {"length": 20, "fits": True, "text": None}
+    assert made.answer(probes.Generated("db", "ab")) == {"length": 20, "fits": False, "text": None}
+    assert (made.answer(other), made.is_base(other), made.is_base(asked)) == (None, True, False)
+    made.apply(ops.Discard("db"))
+    assert made.answer(asked) is None

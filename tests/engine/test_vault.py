@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cfgdsl import ConfigurationError, Secret
+from cfgdsl.core.secret import generated_secret
 from cfgdsl.engine.vault import Vault
 
 
@@ -126,3 +127,21 @@ def test_who_is_asked_and_gives_no_answer_wants_to_stop() -> None:
     assert not Vault().has(text), "nobody can be asked"
     with pytest.raises(ConfigurationError, match="has no value"):
         Vault(ask=lambda _: None).has(text)
+
+
+def test_a_generated_secret_is_known_once_its_host_has_told_it() -> None:
+    vault = Vault()
+    secret = generated_secret("web1", "db")
+    assert not vault.has(secret.token)
+    assert not vault.has_value(secret)
+    with pytest.raises(ConfigurationError, match="apply there first"):
+        vault.value(secret)
+    assert vault.keep("web1", "db", "s3cret-s3cret") == secret.token
+    assert vault.has(secret.token)
+    assert vault.reveal(f"p={secret}") == "p=s3cret-s3cret"
+    assert vault.scrub("p=s3cret-s3cret") == "p=(secret generated web1/db)"
+    vault.keep("web1", "db", "another-secret")
+    assert vault.value(secret) == "another-secret"
+    assert "s3cret" not in vault.scrub("s3cret-s3cret another-secret"), "an older one is one too"
+    with pytest.raises(ConfigurationError):
+        vault.value(generated_secret("web2", "db"))

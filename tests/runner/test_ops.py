@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from cfgdsl.runner.accounts import Accounts
 from cfgdsl.runner.backups import Backups
 from cfgdsl.runner.contents import Contents
+from cfgdsl.runner.generated import Generated
 from cfgdsl.runner.ops import OpError, Workshop, perform
 from cfgdsl.runner.paths import Root
 from cfgdsl.runner.process import Command
@@ -35,7 +36,9 @@ class Shop:
         self._folder = os.open(folder, os.O_RDONLY)
         self.contents = Contents([], self._folder)
         self.backups = Backups(self._folder)
-        self.shop = Workshop(Root(root), Accounts(), self.contents, self.backups)
+        place = Root(root)
+        generated = Generated(place, None)
+        self.shop = Workshop(place, Accounts(), self.contents, self.backups, generated)
 
     def have(self, *contents: bytes) -> None:
         self.contents = Contents([(sha256(c), len(c)) for c in contents], self._folder)

@@ -136,6 +136,54 @@ def test_labels_and_debug_output_show_the_reference_only(work: Workspace) -> Non
         silent(work.cli(*options, env=ENV), 0)
 
 
+GENERATED = """
+    password = RandomPassword("db")
+    File("/by-itself", content=password.value)
+    File("/in-text", content=password.value.map("password = {}\\n".format))
+    File("/in-json", content=password.value.map(lambda p: __import__("json").dumps([p])))
+    File("/templated", content=template("t.j2", password=password.value))
+"""
+HOLDERS = ("by-itself", "in-text", "in-json", "templated")
+
+
+@pytest.mark.parametrize("options", EVERYWHERE, ids=" ".join)
+def test_a_generated_password_reaches_its_files_and_nothing_else(
+    work: Workspace, options: list[str]
+) -> None:
+    """S6, S9, S19: created, unchanged, repaired, from a saved plan, replaced, failed."""
+    work.module("{{ password }}\n", name="t.j2")
+    work.local(GENERATED)
+    told = [work.cli("apply", "--yes", *options)]
+    assert told[0].code == 0, told
+    (kept,) = (work.root / ".cfgdsl/test/generated").iterdir()
+    secret = kept.read_text()
+    for name in HOLDERS:
+        path = work.root / name
+        assert secret in path.read_text(), name
+        assert path.stat().st_mode & 0o777 == 0o600, name
+    told.append(work.cli("plan", "--detailed-exitcode", *options))
+    (work.root / "in-text").write_text(f"password = {secret}, old\n")
+    (work.root / "by-itself").unlink()
+    told.append(work.cli("plan", *options))
+    told.append(work.cli("plan", *options, "--out", "saved"))
+    told.append(work.cli("show", "saved"))
+    told.append(work.cli("apply", "--yes", *options, "saved"))
+    told.append(work.cli("apply", "--yes", *options))
+    told += [work.cli("graph", "--json"), work.cli("history"), work.cli("drift", *options)]
+    work.local(f"{GENERATED}    File('/none/x', content=password.value)")
+    told.append(work.cli("plan", *options))
+    assert [done.code for done in told] == [0] * 10 + [1], told
+    digest = hashlib.sha256(secret.encode()).hexdigest()
+    forms = (secret, digest, base64.b64encode(secret.encode()).decode())
+    for done in told:
+        assert "Traceback" not in done.all
+        assert not [form for form in forms if form in done.all], done.all
+    for path in [*work.root.rglob("*"), *work.folder.rglob("*")]:
+        if path.is_file() and path != kept and path.name not in HOLDERS:
+            data = path.read_bytes()
+            assert not [form for form in forms if form.encode() in data], path
+
+
 class Sampler:
     """Reads every process list and environment of the machine, over and over."""
 
@@ -210,3 +258,42 @@ def test_what_a_failing_command_prints_is_scrubbed(
     nowhere(host.path("/var/lib/cfgdsl"))
     nowhere(host.path("/var/cache/cfgdsl"))
     nowhere(host.path("/var/log"))
+
+
+GENERATED_COMMANDS = """
+    password = RandomPassword("db")
+    quiet = Command(["sh", "-c", "cat > /root/got; sleep 0.3"], input=password.value, always=True)
+    key = File("/root/key", content=password.value)
+    Command(shell="cat >&2; base64 /root/key >&2; exit 3", input=password.value, always=True,
+            after=quiet)
+    Command(shell="cat /root/key; exit 4", always=True, after=key)
+"""
+
+
+@pytest.mark.lab
+@pytest.mark.parametrize("options", [["-v"], ["--json"]], ids=" ".join)
+def test_a_generated_password_is_scrubbed_from_what_commands_print(
+    host: LabHost, work: Workspace, options: list[str]
+) -> None:
+    """S6, S7, S8."""
+    host.run(["sh", "-c", "rm -rf /root/got /root/key /var/lib/cfgdsl/test"])
+    work.hosts(GENERATED_COMMANDS, reach(host, user="root"))
+    done = work.cli("apply", "--yes", *options, *ssh_config(host))
+    folder = host.path("/var/lib/cfgdsl/test/generated")
+    (kept,) = folder.iterdir()
+    secret = kept.read_text()
+    assert done.code == 1, done
+    assert (kept.stat().st_mode & 0o777, folder.stat().st_mode & 0o777) == (0o600, 0o700)
+    assert f"(secret generated {host.name}/db)" in done.all
+    assert host.path("/root/got").read_text() == secret
+    assert host.path("/root/key").read_text() == secret
+    assert secret not in done.all
+    assert base64.b64encode(secret.encode()).decode() not in done.all
+    assert secret not in host.run(["journalctl", "--no-pager"]).stdout
+    for top in ("/var/lib/cfgdsl", "/var/cache/cfgdsl", "/var/log"):
+        for path in host.path(top).rglob("*"):
+            if path.is_file() and not path.is_symlink() and path != kept:
+                assert secret.encode() not in path.read_bytes(), path
+    again = work.cli("apply", "--yes", *options, *ssh_config(host))
+    assert secret not in again.all
+    assert kept.read_text() == secret

@@ -289,3 +289,53 @@ def test_parse_changes_nothing_that_is_in_order(value: Any) -> None:
     parsed = inbound.parse(wire.canonical(message).encode())
     if not any(mark in wire.canonical(message) for mark in ("\\ue000", "\\ue001", "\\ud")):
         assert parsed == message
+
+
+GENERATED = {"kind": "generated", "name": "db", "alphabet": None, "reveal": True}
+VALUE = "s3cret-s3cret"
+TOLD = {"length": len(VALUE), "text": VALUE}
+
+
+def test_a_reference_takes_the_place_of_what_a_host_has_generated() -> None:
+    kept: list[tuple[str, str, str]] = []
+
+    def keep(*told: str) -> str:
+        kept.append((told[0], told[1], told[2]))
+        return "(kept)"
+
+    steps = [{**STEP, "probes": [GENERATED]}]
+    says = frames(
+        {"is": "answers", "answers": [None, TOLD], "record": {"declared": ""}},
+        {"is": "answers", "answers": [TOLD]},
+        {"is": "event", "event": "observed", "step": "0", "phase": "after", "answers": [TOLD]},
+        {**DONE, "answers": [TOLD]},
+        {"is": "finished", "answers": [None, TOLD]},
+    )
+    connector = FakeConnector(FakeChannel(frames(READY) + says))
+    talk = Session.open(Host("web1"), options(keep=keep), connector=connector)
+    found: list[Any] = list(talk.observe([STAT, GENERATED], {"project": "p", "declared": []})[0])
+    found += talk.probe([GENERATED])
+    for event in talk.execute(steps, run="r", project="p"):
+        found += event["answers"]
+    found += talk.looked or []
+    assert found.count({"length": len(VALUE), "text": "(kept)"}) == 5
+    assert VALUE not in str(found)
+    assert kept == [("web1", "db", VALUE)] * 5
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        frames({"is": "answers", "answers": [TOLD, "nonsense"]}),
+        frames({"is": "answers", "answers": [TOLD]}),
+        frames({"is": "answers", "answers": [{**TOLD, "length": 1}, None]}),
+        raw(f'{{"is":"answers","answers":["{VALUE}'.encode()),
+        f"{VALUE}{VALUE}".encode(),
+    ],
+)
+def test_nonsense_of_a_host_that_tells_secrets_is_not_shown(said: bytes) -> None:
+    with pytest.raises(TargetError) as caught:
+        session(said).probe([GENERATED, STAT])
+    assert "nonsense" in str(caught.value)
+    assert VALUE not in str(caught.value)
+    assert VALUE not in repr(caught.value.diagnostics)
