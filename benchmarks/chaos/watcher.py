@@ -13,10 +13,11 @@ from tests.lab import LabHost
 _SCRIPT = """
 import grp, hashlib, json, os, pwd, select, sys
 known, passes, looks, bad, seen = json.loads(sys.stdin.readline()), 0, 0, set(), {}
-users = {u.pw_name: u.pw_uid for u in pwd.getpwall()}
-groups = {g.gr_name: g.gr_gid for g in grp.getgrall()}
-for _, _, attributes, _ in known:
-    attributes[:] = [(mode, users.get(o), groups.get(g)) for mode, o, g in attributes]
+def names(st):
+    try:
+        return pwd.getpwuid(st.st_uid).pw_name, grp.getgrgid(st.st_gid).gr_name
+    except KeyError:
+        return st.st_uid, st.st_gid
 def look(path, versions, attributes, lasting):
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
@@ -27,11 +28,12 @@ def look(path, versions, attributes, lasting):
             return repr(error) if lasting else None
     try:
         st = os.fstat(fd)
-        if attributes and (st.st_mode & 0o7777, st.st_uid, st.st_gid) not in attributes:
-            return "mode %o, owner %d, group %d" % (st.st_mode, st.st_uid, st.st_gid)
         state = (st.st_ino, st.st_size, st.st_mtime_ns, st.st_ctime_ns)
         if seen.get(path) == state:
             return None
+        mode, owners = st.st_mode & 0o7777, names(st)
+        if [mode, *owners] not in attributes:
+            return "mode %o, owner and group %s" % (mode, owners)
         hasher = hashlib.sha256()
         while True:
             piece = os.read(fd, 1 << 20)
