@@ -27,6 +27,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--hosts", type=int, default=6)
+    parser.add_argument("--minutes", type=float, default=40.0, help="begin nothing after so many")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--kind", choices=[*KINDS], help="only this one")
     parser.add_argument("--only", type=int, help="replay the task of this number, with its --kind")
@@ -44,7 +45,7 @@ def main() -> None:
             _tell(outcomes[0])
         else:
             tasks = list(plan(options.kills, options.seed, options.kind))
-            outcomes = soak(lab, tasks, options.hosts)
+            outcomes = soak(lab, tasks, options.hosts, until=begun + 60 * options.minutes)
     seconds = time.monotonic() - begun
     write(outcomes, found, seconds=seconds, hosts=options.hosts, save_it=not options.no_results)
     sys.exit(any(outcome.problems for outcome in outcomes))
@@ -58,8 +59,8 @@ def plan(kills: int, seed: int, kind: str | None = None) -> Iterator[Task]:
     return (Task(n, kind or name, seed) for n, name in enumerate(kinds))
 
 
-def soak(lab: Lab, tasks: list[Task], hosts: int) -> list[Outcome]:
-    """Do all tasks, each host one after the other."""
+def soak(lab: Lab, tasks: list[Task], hosts: int, *, until: float) -> list[Outcome]:
+    """Do all tasks, each host one after the other; none is begun after `until`."""
     waiting: queue.Queue[Task] = queue.Queue()
     for task in tasks:
         waiting.put(task)
@@ -68,7 +69,7 @@ def soak(lab: Lab, tasks: list[Task], hosts: int) -> list[Outcome]:
 
     def work(ring: Ring) -> None:
         ring.reset(1)
-        while True:
+        while time.monotonic() < until:
             try:
                 task = waiting.get_nowait()
             except queue.Empty:
