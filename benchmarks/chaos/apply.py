@@ -150,6 +150,8 @@ class Apply:
             self._process.kill()
             self._process.wait()
             self._reader.join()
+            if self._process.stdout is not None:
+                self._process.stdout.close()
         return code
 
     @property

@@ -61,7 +61,8 @@ check(out("dpkg", "--audit") == "", "dpkg is not content")
 entry = [n for n in (u.pw_name for u in pwd.getpwall()) if n == W["user"]]
 check(len(entry) == 1 and os.path.isdir("/home/" + W["user"]), "the user")
 check([g.gr_name for g in grp.getgrall()].count(W["group"]) == 1, "the group")
-check(out("pwck", "-r", "-q") + out("grpck", "-r") == "", "the account files are spoilt")
+spoilt = out("pwck", "-r", "-q") + out("grpck", "-r")
+check(spoilt == "", "the account files are spoilt:", spoilt)
 for name, want in W["read"].items():
     shown = out("systemctl", "show", "-p", "ActiveState,UnitFileState,NeedDaemonReload", name)
     check(set(shown.split()) == {"ActiveState=active", "UnitFileState=enabled",
