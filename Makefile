@@ -4,9 +4,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 N ?= 3
+KILLS ?= 200
+HOSTS ?= 6
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast lint lab-up lab-down lab-reset bench docs clean
+.PHONY: help demo test test-fast lint lab-up lab-down lab-reset bench chaos docs clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -42,6 +44,9 @@ lab-reset: $(VENV)/.test ## make them pristine again
 
 bench: $(VENV)/.test ## measure; writes tables to benchmarks/results/
 	$(BIN)/python -m benchmarks
+
+chaos: $(VENV)/.test ## KILLS=200 disturbed runs on HOSTS=6 lab hosts, each repaired by one apply (root)
+	$(BIN)/python -m benchmarks.chaos --kills $(KILLS) --hosts $(HOSTS)
 
 docs: $(VENV)/.test ## regenerate what is generated from the code
 	$(BIN)/python -m tests.generate_docs

@@ -57,6 +57,28 @@ def test_reset_forgets_files_packages_users_and_processes(lab: Lab, host: LabHos
     assert host.run(["cat", "/proc/sys/kernel/random/boot_id"]).stdout != boot_id
 
 
+def test_restart_keeps_the_disk_and_ends_every_process(lab: Lab, host: LabHost) -> None:
+    boot_id = host.run(["cat", "/proc/sys/kernel/random/boot_id"]).stdout
+    host.run(["sh", "-c", "echo kept > /srv/kept; touch /run/lost; sleep 77 >&- 2>&- &"])
+    lab.restart(host)
+    assert host.run(["cat", "/srv/kept"]).stdout == "kept\n"
+    assert host.run(["test", "-e", "/run/lost"], check=False).returncode != 0
+    assert host.run(["pgrep", "-f", "sleep 77"], check=False).returncode == 1
+    assert host.run(["systemctl", "is-system-running"]).stdout == "running\n"
+    assert host.run(["cat", "/proc/sys/kernel/random/boot_id"]).stdout != boot_id
+
+
+def test_a_disk_with_a_size_can_be_filled(lab: Lab, host: LabHost) -> None:
+    lab.reset(host, disk_size="16m")
+    filled = host.run(["dd", "if=/dev/zero", "of=/srv/filler", "bs=1M"], check=False)
+    assert "No space left on device" in filled.stderr
+    assert host.run(["sh", "-c", "echo more > /etc/more"], check=False).returncode != 0
+    lab.restart(host)
+    assert host.run(["df", "--output=avail", "/"]).stdout.split() == ["Avail", "0"]
+    lab.reset(host)
+    assert host.run(["dd", "if=/dev/zero", "of=/srv/filler", "bs=1M", "count=20"]).returncode == 0
+
+
 def test_hosts_asked_for_again_are_pristine(lab: Lab) -> None:
     (first,) = lab.hosts(1)
     first.path("/etc/left-behind").touch()

@@ -175,6 +175,7 @@ class _Planner:
             adopt=self.ledger.adopt,
             forget=self.ledger.forget(self.graph.position, {s.identity for s in self.steps}),
             rename=self.ledger.rename,
+            interrupted=bool(self.request.record.pending),
         )
         return Planned(
             plan,

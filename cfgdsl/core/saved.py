@@ -114,6 +114,7 @@ def _host_to_json(
         "adopt": {name: _note_to_json(note) for name, note in plan.adopt.items()},
         "forget": list(plan.forget),
         "rename": dict(plan.rename),
+        "interrupted": plan.interrupted,
     }
 
 

@@ -91,6 +91,7 @@ class _Reader:
             adopt={name: _note(typed(note, dict)) for name, note in adopt.items()},
             forget=all_of(self.data, "forget", str),
             rename=_texts(self.data, "rename"),
+            interrupted=get(self.data, "interrupted", bool),
         )
         return Prepared(host, Planned(plan, resources, expected=expected), identity)
 

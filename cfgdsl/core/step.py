@@ -257,6 +257,8 @@ class HostPlan:
     """Names of what is owned or owed no longer, without a step."""
     rename: Mapping[str, str] = attrs.field(factory=dict)
     """Identities that the record has under an old name."""
+    interrupted: bool = attrs.field(default=False, eq=False)
+    """Whether an earlier run was killed there: what it left is tidied up, whatever changes."""
     bootstrap: bool = False
     """Whether these steps only bring a Python; after them, the host is planned anew."""
     problems: tuple[Diagnostic, ...] = ()
@@ -276,7 +278,7 @@ class HostPlan:
     @property
     def is_noted(self) -> bool:
         """Whether the host's record already says all that it should when nothing changes."""
-        return not (self.adopt or self.forget or self.rename)
+        return not (self.adopt or self.forget or self.rename or self.interrupted)
 
     def __getitem__(self, identity: str) -> Step:
         return self._by_identity[identity]

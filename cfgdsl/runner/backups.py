@@ -7,6 +7,7 @@ import stat
 
 from .files import digest_of
 from .paths import Place
+from .state import forget_temps, temp_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
 class Backups:
-    """The copies of one project. `folder`: the record's folder, open."""
+    """The copies of one project. `folder`: the record's folder, open. The lock is held."""
 
     def __init__(self, folder: int) -> None:
         try:
@@ -32,6 +33,7 @@ class Backups:
         self._folder = os.open(FOLDER, flags, dir_fd=folder)
         self.private: set[str] = set()
         """Paths of which no copy is made: they hold a secret."""
+        forget_temps(self._folder)
 
     def close(self) -> None:
         """Let go of the folder."""
@@ -61,7 +63,7 @@ class Backups:
             os.close(fd)
 
     def _copy(self, source: int, size: int, sha256: str) -> None:
-        temp = ".%s" % os.urandom(8).hex()
+        temp = temp_name()
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
         fd = os.open(temp, flags, 0o600, dir_fd=self._folder)
         try:
@@ -86,7 +88,7 @@ class Backups:
             os.close(source)
 
     def forget(self, kept: Iterable[str]) -> None:
-        """Delete all but these, and what a kill has left half-written."""
+        """Delete all but these."""
         wanted = set(kept)
         for name in os.listdir(self._folder):
             if name not in wanted:

@@ -14,12 +14,12 @@ import time
 import zlib
 
 from .paths import explain
-from .state import StateError
+from .state import StateError, temp_name
 from .wire import WireError, canonical, decode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
     from typing import Any
 
 FORMAT = 1
@@ -134,7 +134,7 @@ def _write(fd: int, data: bytes) -> None:
 def replace(folder: int, entries: Iterable[dict[str, Any]]) -> int:
     """Put a journal of these entries in the place of the old one, atomically and durably; its
     size."""
-    temp = ".%s.%s" % (NAME, os.urandom(8).hex())
+    temp = temp_name()
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
     fd = os.open(temp, flags, 0o600, dir_fd=folder)
     try:
@@ -150,13 +150,3 @@ def replace(folder: int, entries: Iterable[dict[str, Any]]) -> int:
         raise
     os.fsync(folder)
     return size
-
-
-def forget_leftovers(folder: int) -> None:
-    """Remove what a killed `replace` has left."""
-    for name in _leftovers(folder):
-        os.unlink(name, dir_fd=folder)
-
-
-def _leftovers(folder: int) -> Iterator[str]:
-    return (name for name in os.listdir(folder) if name.startswith(".%s." % NAME))

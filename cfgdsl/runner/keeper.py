@@ -14,7 +14,7 @@ from .ops import TEMP
 from .paths import explain
 from .record import Record, condensed, contents_in, held_secret
 from .schedule import WELL
-from .state import StateError, open_state
+from .state import StateError, forget_temps, open_state, temp_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Keeper:
         try:
             self.backups = Backups(self.folder)
             entries, damaged, end = journal.read(self.folder)
-            journal.forget_leftovers(self.folder)
+            forget_temps(self.folder)
             if damaged:
                 _put_aside(self.folder)
             if damaged or end > MOST:
@@ -214,7 +214,7 @@ def _key(folder: int) -> bytes:
     key = read_key(folder)
     if key is None:
         key = os.urandom(32)
-        temp = ".%s.%s" % (_KEY, os.urandom(8).hex())
+        temp = temp_name()
         fd = os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=folder)
         with open(fd, "wb") as file:
             file.write(key)

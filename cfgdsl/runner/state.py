@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 _NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")
 
 
+_TEMP = ".new-"
+
+
 class StateError(Exception):
     """The record cannot be kept, so nothing may be changed; the text says why."""
 
@@ -53,6 +56,18 @@ def find_state(root: Root, project: str | None) -> int | None:
             return None
         raise StateError("cannot read the record: " + explain(error, path)) from None
     return folder
+
+
+def temp_name() -> str:
+    """What a file of the record is called until it is whole, and renamed."""
+    return _TEMP + os.urandom(8).hex()
+
+
+def forget_temps(folder: int) -> None:
+    """Delete what a killed run has left half-written. The caller holds the lock."""
+    for name in os.listdir(folder):
+        if name.startswith(_TEMP):
+            os.unlink(name, dir_fd=folder)
 
 
 def other_projects(root: Root, project: str | None) -> Iterator[tuple[str, int]]:

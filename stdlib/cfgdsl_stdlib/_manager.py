@@ -29,6 +29,8 @@ class Found:
     """The installed one."""
     broken: bool = False
     """Whether its installation was begun and not ended."""
+    torn: bool = False
+    """Whether even its files are there in part only."""
     configuration: bool = False
     """Whether its configuration is there, and the package is not."""
     candidate: str | None = None

@@ -137,6 +137,7 @@ def found(wanted: Wanted, answers: Answers) -> Found:
     state = Found(
         version=version,
         broken=version is not None and status not in _DONE,
+        torn=status == "half-installed",
         configuration=status == "config-files",
         interrupted=_printed(_INTERRUPTED, answers) not in {None, ""},
     )
@@ -207,13 +208,15 @@ def install(wanted: Wanted, state: Found) -> ops.Run:
         False: ("--no-install-recommends",),
     }[wanted.recommends]
     downgrades = ("--allow-downgrades",) if exact is not None else ()
+    # Killed while it was unpacked, it counts as installed for apt, which then does nothing.
+    again = ("--reinstall",) if state.torn else ()
     after = {"Version": version, "Status": "installed"}
     unknown = probes.Unknown("the package index says it then")
     effects: tuple[tuple[Probe, Any], ...] = (
         (_installed(wanted), unknown if version is None else after),
     )
     return ops.Run(
-        ("apt-get", "install", *_OPTIONS, *recommends, *downgrades, "--"),
+        ("apt-get", "install", *_OPTIONS, *recommends, *downgrades, *again, "--"),
         items=(wanted.name if exact is None else f"{wanted.name}={exact}",),
         env=_ENV,
         effects=effects,

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from benchmarks.chaos.victims import runners
 from tests.acceptance.conftest import Config, Write
 from tests.acceptance.waiting import nothing_left, processes, until
 from tests.lab import Lab, LabHost
@@ -186,3 +187,19 @@ def test_a_controller_killed_in_a_command_lets_it_end_and_starts_nothing_more(
     nothing_left(host)
     assert not host.path("/srv/second").exists()
     converges(slow(write, host, 0), host)
+
+
+def test_a_runner_killed_after_its_last_change_is_tidied_up_by_a_run_without_changes(
+    write: Write, host: LabHost
+) -> None:
+    """Its command goes on alone and ends: nothing is left to do, but the record says it is."""
+    config = slow(write, host, 2)
+    with started(config, "apply", "--yes") as process:
+        until(lambda: processes(host, "^sleep 2"), "the command runs")
+        for runner in runners(host):
+            runner.kill()
+        process.wait(20)
+    until(host.path("/srv/first").exists, "the command has ended by itself")
+    host.run(["sh", "-c", "printf second > /srv/second"])
+    assert "was interrupted" in config.run("apply", "--yes").stdout
+    assert "was interrupted" not in config.run("plan").stdout

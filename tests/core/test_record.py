@@ -78,6 +78,13 @@ def test_what_is_recorded_as_it_is_declared_is_noted_no_more() -> None:
     assert (plan.steps, plan.adopt, plan.is_noted) == ((), {}, True)
 
 
+def test_what_a_killed_run_left_is_tidied_up_even_when_nothing_is_to_be_changed() -> None:
+    machine = Machine(paths={"/f": file()})
+    record = HostRecord(standing={"tiny-file:/f": CREATED}, pending={"tiny-file:/f": "r1"})
+    plan = planned(machine, TinyFile("/f", content="x"), record=record).plan
+    assert (plan.steps, plan.is_empty, plan.is_noted) == ((), True, False)
+
+
 @pytest.mark.parametrize(
     ("standing", "corrective"),
     [(CREATED, True), (Standing(created=True, current=False), False), (None, False)],

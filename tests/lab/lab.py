@@ -80,21 +80,34 @@ class Lab:
             _together(lambda number: self._make_ready(number, pristine=pristine), numbers)
             return [LabHost(self._machine(number)) for number in numbers]
 
-    def reset(self, host: LabHost, *, private_network: bool = False) -> None:
+    def reset(
+        self, host: LabHost, *, private_network: bool = False, disk_size: str | None = None
+    ) -> None:
         """Give a host of this session a pristine disk and boot it again (about a second).
 
         `private_network=True`: with a network of its own, for tests of nftables and net sysctls;
-        such a host is reached by `host.inside` only.
+        such a host is reached by `host.inside` only. `disk_size="64m"`: with a small disk, in
+        memory, that a test can fill (`host.machine.disk` is on it).
         """
-        self.reset_all([host], private_network=private_network)
+        self.reset_all([host], private_network=private_network, disk_size=disk_size)
 
-    def reset_all(self, hosts: Iterable[LabHost], *, private_network: bool = False) -> None:
+    def restart(self, host: LabHost) -> None:
+        """Cut the power of a host of this session and boot it again, with what is on its disk."""
+        self._require_lease(host.machine.number)
+        host.machine.restart(self.layers)
+
+    def reset_all(
+        self,
+        hosts: Iterable[LabHost],
+        *,
+        private_network: bool = False,
+        disk_size: str | None = None,
+    ) -> None:
         """Reset hosts of this session, side by side."""
 
         def one(number: int) -> None:
-            if number not in self._leased:
-                raise ValueError(f"{host_name(number)} is not leased by this session")
-            self._boot(number, private_network=private_network)
+            self._require_lease(number)
+            self._boot(number, private_network=private_network, disk_size=disk_size)
             self._mark_used(number)
 
         _together(one, [host.machine.number for host in hosts])
@@ -179,10 +192,19 @@ class Lab:
         if state is not None:
             machine.save(attrs.evolve(state, pristine=False))
 
-    def _boot(self, number: int, *, private_network: bool = False) -> MachineState:
-        keep = self.keep or number in self._found_running
+    def _require_lease(self, number: int) -> None:
+        if number not in self._leased:
+            raise ValueError(f"{host_name(number)} is not leased by this session")
+
+    def _boot(
+        self, number: int, *, private_network: bool = False, disk_size: str | None = None
+    ) -> MachineState:
         return self._machine(number).boot(
-            self.layers, release=self.release, keep=keep, private_network=private_network
+            self.layers,
+            release=self.release,
+            keep=self.keep or number in self._found_running,
+            private_network=private_network,
+            disk_size=disk_size,
         )
 
     def _machine(self, number: int) -> Machine:

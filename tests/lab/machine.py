@@ -58,6 +58,11 @@ class Machine:
         return self.folder / "root"
 
     @property
+    def disk(self) -> Path:
+        """Where the host's own changes are kept; a mount if its disk has a size."""
+        return self.folder / "disk"
+
+    @property
     def console_log(self) -> Path:
         return self.folder / "console.log"
 
@@ -94,10 +99,30 @@ class Machine:
         release: str,
         keep: bool,
         private_network: bool = False,
+        disk_size: str | None = None,
     ) -> MachineState:
-        """Start the host from a pristine disk and wait until its systemd has finished booting."""
+        """Start the host from a pristine disk and wait until its systemd has finished booting.
+
+        `disk_size` is as tmpfs(5) has it: all that the host can write, so that a test can fill it.
+        """
         self.stop()
-        self._fresh_disk(layers)
+        self._fresh_disk(disk_size)
+        self._insert_disk(layers)
+        self._give_identity()
+        return self._start(release=release, keep=keep, private_network=private_network)
+
+    def restart(self, layers: list[Path]) -> MachineState:
+        """Cut the power, and boot from the same disk: the host keeps what it has written."""
+        state = self.state()
+        if state is None:
+            raise RuntimeError(f"{host_name(self.number)} does not run")
+        self._cut_power()
+        self._insert_disk(layers)
+        again = self._start(release=state.release, keep=state.keep, private_network=False)
+        self.save(attrs.evolve(again, pristine=state.pristine))
+        return again
+
+    def _start(self, *, release: str, keep: bool, private_network: bool) -> MachineState:
         self.cgroup.mkdir(parents=True, exist_ok=True)
         notify = self.folder / "notify"
         notify.unlink(missing_ok=True)
@@ -122,6 +147,10 @@ class Machine:
 
     def stop(self) -> None:
         """Stop the host at once, as a power cut would, and take its disk out of use."""
+        self._cut_power()
+        mounts.unmount_lazily(self.disk)
+
+    def _cut_power(self) -> None:
         pid_file = self.folder / "pid"
         if pid_file.exists():
             supervisor = ProcessId.of(int(pid_file.read_text(encoding="utf-8")))
@@ -144,15 +173,19 @@ class Machine:
         if not supervisor.wait(timeout=5):
             raise RuntimeError(f"process {supervisor.number} does not end ({self.root})")
 
-    def _fresh_disk(self, layers: list[Path]) -> None:
-        upper, work = self.folder / "upper", self.folder / "work"
-        for folder in (upper, work):
-            if folder.exists():
-                shutil.rmtree(folder)
-        for folder in (self.folder, upper, work, self.root):
+    def _fresh_disk(self, size: str | None) -> None:
+        if self.disk.exists():
+            shutil.rmtree(self.disk)
+        for folder in (self.folder, self.root, self.disk):
             folder.mkdir(mode=0o755, exist_ok=True)
+        if size is not None:
+            mounts.mount_tmpfs(self.disk, size=size)
+        for folder in (self.disk / "upper", self.disk / "work"):
+            folder.mkdir(mode=0o755)
+
+    def _insert_disk(self, layers: list[Path]) -> None:
+        upper, work = self.disk / "upper", self.disk / "work"
         mounts.mount_overlay(self.root, lower=layers, upper=upper, work=work)
-        self._give_identity()
 
     def _give_identity(self) -> None:
         name, address = host_name(self.number), self.paths.address(self.number)

@@ -24,6 +24,10 @@ def mount_overlay(point: Path, *, lower: list[Path], upper: Path, work: Path) ->
     run(["mount", "-t", "overlay", "cfgdsl-lab", "-o", options, point])
 
 
+def mount_tmpfs(point: Path, *, size: str) -> None:
+    run(["mount", "-t", "tmpfs", "cfgdsl-lab", "-o", f"size={size},mode=0755", point])
+
+
 def unmount(point: Path) -> None:
     """Unmount whatever is at `point`, now; a user who holds it open is an error worth seeing."""
     while is_mount(point):

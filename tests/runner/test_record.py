@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from cfgdsl.runner import journal, wire
 from cfgdsl.runner.keeper import is_paid, keyed
 from cfgdsl.runner.record import Record, condensed
-from cfgdsl.runner.state import StateError
+from cfgdsl.runner.state import StateError, temp_name
 
 from .conftest import Start, needs_root
 from .harness import (
@@ -239,6 +239,17 @@ def test_a_killed_run_leaves_what_it_began_and_no_temp_file_after_the_next(
     again.execute([], forget=[NAME])
     assert os.listdir(tmp_path) == []
     assert told(again, project=PROJECT)["pending"] == {}
+
+
+@pytest.mark.parametrize("folder", [".", "backup"])
+def test_what_a_kill_left_half_written_in_the_record_is_gone_after_the_next_run(
+    rooted: RunnerProcess, record: Path, folder: str
+) -> None:
+    rooted.execute([], project="web")
+    half = record / folder / temp_name()
+    half.write_bytes(b"half of a ba")
+    rooted.execute([], project="web")
+    assert not half.exists()
 
 
 def test_only_one_run_at_a_time_and_the_lock_of_a_dead_one_is_free(

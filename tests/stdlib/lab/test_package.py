@@ -131,6 +131,16 @@ def test_an_unknown_name_is_refused_at_plan_time(apt: Bench) -> None:
     assert transactions(apt) == []
 
 
+def test_a_package_that_was_killed_while_it_was_unpacked_is_installed_again(apt: Bench) -> None:
+    """As a kill of dpkg leaves it; for apt it counts as installed."""
+    entry = "Package: lab-tool-09\\nStatus: install reinstreq half-installed\\n"
+    entry += "Maintainer: x <x@y>\\nArchitecture: all\\nVersion: 1.0\\nDescription: x\\n\\n"
+    apt.sh(f"printf '{entry}' >> /var/lib/dpkg/status; touch /var/lib/dpkg/info/lab-tool-09.list")
+    done = apt.apply(lambda: Package("lab-tool-09", version="1.0"))
+    assert done["package:lab-tool-09"] == "create"
+    assert apt.out("dpkg-query", "-W", "-f", "${Status}", "lab-tool-09") == "install ok installed"
+
+
 def test_a_broken_package_fails_alone(apt: Bench) -> None:
     names = ["lab-tool-01", "lab-broken", "lab-tool-02", "lab-hello"]
     ended = apt.fails(lambda: [Package(name) for name in names])

@@ -1,0 +1,5 @@
+"""`python -m benchmarks.chaos`."""
+
+from benchmarks.chaos.main import main
+
+main()
