@@ -49,7 +49,7 @@ class Approval:
 
     def of(self, plan: Plan) -> int:
         """The exit code."""
-        if not plan.steps:
+        if not any(host.steps for host in plan.summaries):
             return self._note(plan)
         if not self.yes and not self.terminal.confirm(_question(plan)):
             self.screen.say("Nothing was changed.")
@@ -59,7 +59,7 @@ class Approval:
     def _note(self, plan: Plan) -> int:
         """Nothing is to be changed; the records of hosts may still have to learn something."""
         run = None
-        if not all(host.is_noted or host.problems for host in plan.hosts):
+        if not all(host.is_noted or host.problems for host in plan.summaries):
             run = self.work.execute(plan, self.screen.heard)
         is_well = run is None or run.ok
         self.screen.ended(None if is_well else run, plan, 0.0)
@@ -122,7 +122,7 @@ def both(first: Listener, second: Listener) -> Listener:
 
 
 def _question(plan: Plan) -> str:
-    hosts = sum(bool(host.steps) for host in plan.hosts)
-    left_out = sum(bool(host.problems) for host in plan.hosts)
+    hosts = sum(bool(host.steps) for host in plan.summaries)
+    left_out = sum(bool(host.problems) for host in plan.summaries)
     but = f", leaving out {left_out} that cannot be planned" if left_out else ""
     return f"Apply this to {counted(hosts, 'host')}{but}?"

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -41,9 +41,9 @@ def redacted(data: Any) -> Any:
     return redacted(attrs.asdict(data)) if attrs.has(type(data)) else redact(str(data))
 
 
-def plan_document(plan: Plan) -> str:
-    """The plan's own document: it holds secrets by reference only."""
-    return plan.to_json()
+def plan_document(plan: Plan) -> Iterator[str]:
+    """The plan's own document, host by host: it holds secrets by reference only."""
+    return plan.to_json_parts()
 
 
 def problems_document(problems: Sequence[Diagnostic]) -> str:
@@ -75,7 +75,7 @@ def summary_data(run: Run | None, plan: Plan, *, seconds: float) -> dict[str, An
         "hosts": len(plan.hosts),
         "planned": dict(plan.counts()),
         "outcomes": run.counts() if run else {},
-        "unchanged": sum(host.unchanged for host in plan.hosts),
+        "unchanged": sum(host.unchanged for host in plan.summaries),
         "failures": [
             {
                 "address": done.step.address,
@@ -89,7 +89,7 @@ def summary_data(run: Run | None, plan: Plan, *, seconds: float) -> dict[str, An
         "failed_hosts": dict(run.failed_hosts) if run else {},
         "converged": run is None or run.converged,
         "deviations": dict(run.deviations) if run else {},
-        "cannot_be_planned": {h.host: list(h.problems) for h in plan.hosts if h.problems},
+        "cannot_be_planned": {h.host: list(h.problems) for h in plan.summaries if h.problems},
         "not_started": list(run.halted.not_started) if run and run.halted else [],
     }
 

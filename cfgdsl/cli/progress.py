@@ -54,7 +54,7 @@ class Progress:
     @classmethod
     def of_plan(cls, plan: Plan) -> "Progress":
         """The progress of a run of `plan`."""
-        return cls("applying", {host.host: len(host.steps) for host in plan.hosts if host.steps})
+        return cls("applying", {host.host: host.steps for host in plan.summaries if host.steps})
 
     @property
     def seconds(self) -> float:

@@ -7,6 +7,7 @@ import attrs
 from cfgdsl.cli.render.outcome import past, shown_time
 from cfgdsl.cli.text import Line, Span, counted, line, padded, width_of, without_sequences
 from cfgdsl.engine.events import (
+    WELL,
     Event,
     HostDeviated,
     HostDone,
@@ -16,7 +17,6 @@ from cfgdsl.engine.events import (
     StepDone,
     StepOutput,
 )
-from cfgdsl.engine.run import WELL
 
 _WIDEST_HOST = 24
 

@@ -59,9 +59,9 @@ class ForPeople:
     def begun(self, plan: Plan) -> None:
         """On a terminal with many hosts the rows of progress stand for the steps that end well."""
         verbose = self.terminal.view.verbose
-        several = sum(bool(host.steps) for host in plan.hosts) > 1
+        several = sum(bool(host.steps) for host in plan.summaries) > 1
         self._log = RunLog(
-            hosts=[host.host for host in plan.hosts],
+            hosts=[host.host for host in plan.summaries],
             every_step=verbose or not (self.terminal.is_live and several),
             verbose=verbose,
         )

@@ -78,10 +78,13 @@ class Terminal:
             sys.stdout.flush()
             self._write(sys.stderr, list(lines))
 
-    def data(self, text: str) -> None:
-        """Print one document (JSON, dot, SVG) to standard output, as it is."""
+    def data(self, text: str | Iterable[str]) -> None:
+        """Print one document (JSON, dot, SVG) to standard output, as it is; or its parts."""
         with self._lock:
-            self._results.write(text if text.endswith("\n") else text + "\n")
+            last = ""
+            for last in (text,) if isinstance(text, str) else text:
+                self._results.write(last)
+            self._results.write("" if last.endswith("\n") else "\n")
             self._results.flush()
 
     @contextmanager

@@ -3,7 +3,7 @@
 The plan's counterpart of the barriers in `cfgdsl.core.edges`: a fan of n x m steps has n + m ids.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from cfgdsl.core.edges import FEW
 from cfgdsl.core.step import Barrier, Step
@@ -51,14 +51,12 @@ class Barriers:
 
     def members(self, ids: Iterable[int]) -> frozenset[int]:
         """All steps that `ids` stand for."""
-        todo, found = [*ids], set()
-        while todo:
-            each = todo.pop()
-            if each < 0:
-                todo += self._made[each].steps
-            else:
-                found.add(each)
-        return frozenset(found)
+        return members_of(ids, self._made)
+
+    @property
+    def made(self) -> Mapping[int, Barrier]:
+        """All that there are, by their numbers."""
+        return self._made
 
     def used(self, steps: Iterable[Step]) -> tuple[Barrier, ...]:
         """The barriers that `steps` wait for, also through others."""
@@ -69,3 +67,19 @@ class Barriers:
             found[barrier.id] = barrier
             todo.update(i for i in barrier.steps if i < 0 and i not in found)
         return tuple(found[i] for i in sorted(found, reverse=True))
+
+
+def members_of(ids: Iterable[int], barriers: Mapping[int, Barrier]) -> frozenset[int]:
+    """All steps that `ids`, steps and barriers, stand for.
+
+    >>> sorted(members_of([7, -1], {-1: Barrier(id=-1, steps=(3, 4))}))
+    [3, 4, 7]
+    """
+    todo, found = [*ids], set()
+    while todo:
+        each = todo.pop()
+        if each < 0:
+            todo += barriers[each].steps
+        else:
+            found.add(each)
+    return frozenset(found)

@@ -2,12 +2,12 @@
 knows them, and the gates that steps wait at for resources of other hosts.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol, TypeAlias
 
 import attrs
 
-from cfgdsl.core.barriers import Barriers
+from cfgdsl.core.barriers import Barriers, members_of
 from cfgdsl.core.errors import ImpossibleError
 from cfgdsl.core.graph import Graph
 from cfgdsl.core.inputs import host_of, may_wait, outputs_in, sources_of, substituted
@@ -15,6 +15,7 @@ from cfgdsl.core.ops import Op
 from cfgdsl.core.predict import World
 from cfgdsl.core.probes import Answers, is_error, is_known
 from cfgdsl.core.resource import Resource, is_absent
+from cfgdsl.core.step import Barrier
 
 
 @attrs.frozen
@@ -42,6 +43,33 @@ class Export:
     def is_pending(self) -> bool:
         """Whether something must happen before it is as declared."""
         return bool(self.steps or self.gates) or not self.is_planned
+
+
+@attrs.frozen
+class Exports:
+    """What other hosts may know of a host, from its finished plan: a value, for the many who never
+    ask. Called with an identity.
+
+    >>> Exports()("file:/etc/motd").is_planned
+    False
+    """
+
+    position: Mapping[str, int] = attrs.field(factory=dict, repr=False)
+    """By identity, the node of each resource; none: the host cannot be planned."""
+    provided: Sequence[frozenset[int]] = attrs.field(default=(), repr=False)
+    """By node, the steps and barriers after which it is as declared."""
+    barriers: Mapping[int, Barrier] = attrs.field(factory=dict, repr=False)
+    gates: Sequence[frozenset[str]] = attrs.field(default=(), repr=False)
+    values: Mapping[int, Mapping[str, Any]] = attrs.field(factory=dict, repr=False)
+    """By node, its outputs, where any are known."""
+
+    def __call__(self, identity: str) -> Export:
+        """What may be known of the resource with an identity."""
+        if identity not in self.position:
+            return Export(is_planned=False)
+        node = self.position[identity]
+        steps = members_of(self.provided[node], self.barriers)
+        return Export(steps, self.gates[node], self.values.get(node, {}))
 
 
 Foreign: TypeAlias = Callable[[str, str], Export]
@@ -129,10 +157,18 @@ class Exchange:
         if all(is_known(a) and not is_error(a) for a in answers.values()):
             self._values[index] = resource.outputs(Answers(answers))
 
-    def export(self, index: int) -> Export:
-        """What other hosts may know."""
-        steps = self._planner.barriers.members(self._planner.provided[index])
-        return Export(steps, self.gates[index], self._outputs(index))
+    def exports(self) -> Exports:
+        """What other hosts may know, now that the plan is made."""
+        planner = self._planner
+        position = planner.graph.position
+        recorded = (position[identity] for identity in planner.recorded if identity in position)
+        return Exports(
+            position=position,
+            provided=planner.provided,
+            barriers=planner.barriers.made,
+            gates=self.gates,
+            values={node: self._outputs(node) for node in (*self._values, *recorded)},
+        )
 
     def _outputs(self, index: int) -> Mapping[str, Any]:
         """All that is known of the outputs of a resource."""

@@ -10,7 +10,7 @@ from cfgdsl.core.decide import decide, digest_of
 from cfgdsl.core.diff import DELETE, UPDATE, Change
 from cfgdsl.core.dropped import Drops
 from cfgdsl.core.errors import Diagnostic, ImpossibleError
-from cfgdsl.core.exchange import Exchange, Export, Foreign, refuse_unknown
+from cfgdsl.core.exchange import Exchange, Export, Exports, Foreign, refuse_unknown
 from cfgdsl.core.expected import Expected
 from cfgdsl.core.footprint import Footprint
 from cfgdsl.core.graph import Graph, build, with_awaits
@@ -70,9 +70,7 @@ class Planned:
     expected: Mapping[int, Expected] = attrs.field(factory=dict)
     graph: Graph = attrs.field(factory=lambda: build((), {}), repr=False)
     """With the edges that only the answers brought."""
-    export: Callable[[str], Export] = attrs.field(
-        default=lambda _: Export(is_planned=False), repr=False
-    )
+    export: Callable[[str], Export] = attrs.field(factory=Exports, repr=False)
     """What other hosts may know of a resource, by its identity."""
     unasked: tuple[Probe, ...] = ()
     """Questions that turned up when outputs became known: with the answers, the plan says more."""
@@ -182,7 +180,7 @@ class _Planner:
             self.resources,
             expected=self.expected,
             graph=self.graph,
-            export=self._export,
+            export=Exports() if self.problems else self.exchange.exports(),
             unasked=tuple(self.unasked),
         )
 
@@ -190,11 +188,6 @@ class _Planner:
         request = self.request
         for found in conflicts(self.taken, self.graph, self.base, request.identity):
             yield attrs.evolve(found, address=f"{request.host}/{found.address}")
-
-    def _export(self, identity: str) -> Export:
-        if self.problems or identity not in self.graph.position:
-            return Export(is_planned=False)
-        return self.exchange.export(self.graph.position[identity])
 
     def _missing(self, graph: Graph) -> Iterable[tuple[int, str]]:
         writer = {key: i for i, f in enumerate(graph.footprints) for key in (*f.makes, *f.writes)}

@@ -166,6 +166,19 @@ class Step:
             ],
         }
 
+    def in_brief(self) -> "Step":
+        """What is told of it once it ended well: not how it was done, nor what has changed."""
+        return attrs.evolve(
+            self,
+            fields=(),
+            probes=(),
+            ops=None if self.ops is None else (),
+            before=None,
+            want=None,
+            locks=(),
+            record=None,
+        )
+
     @property
     def holds_secret(self) -> bool:
         """Whether anything about it could be used to guess a secret."""

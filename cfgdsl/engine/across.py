@@ -12,9 +12,10 @@ import attrs
 
 from cfgdsl.core.errors import ConfigurationError, Diagnostic
 from cfgdsl.core.exchange import Export
+from cfgdsl.core.graph import Graph
 from cfgdsl.core.joined import cycles_across
 from cfgdsl.core.order import knots, topological_order
-from cfgdsl.core.plan import HostPlan
+from cfgdsl.core.plan import HostPlan, HostSummary
 from cfgdsl.core.planner import Planned
 from cfgdsl.engine.evaluate import Evaluated
 
@@ -24,7 +25,9 @@ class Across:
 
     def __init__(self, names: Iterable[str]) -> None:
         self._chosen = set(names)
-        self._planned: dict[str, Planned] = {}
+        self._exports: dict[str, Callable[[str], Export]] = {}
+        self._graphs: dict[str, Graph] = {}
+        """Of hosts that wait: cycles may lead over several."""
         self._unseen: dict[str, str] = {}
         self.waiting: dict[str, Evaluated] = {}
         """Hosts that wait for others, as they were evaluated."""
@@ -44,7 +47,19 @@ class Across:
 
     def note(self, name: str, planned: Planned) -> None:
         """A host was planned, or looked at."""
-        self._planned[name] = planned
+        self._exports[name] = planned.export
+        if name in self.waiting:
+            self._graphs[name] = planned.graph
+
+    def note_spooled(self, name: str, export: Callable[[str], Export]) -> None:
+        """What is known of a host is in the spool from now on."""
+        self._exports[name] = export
+
+    def settle(self) -> None:
+        """Every host is planned: forget what only planning needs."""
+        self.waiting.clear()
+        self.found.clear()
+        self._graphs.clear()
 
     def note_unseen(self, name: str, problems: Sequence[Diagnostic]) -> None:
         """A host outside of the limit could not be looked at."""
@@ -52,21 +67,21 @@ class Across:
 
     def foreign(self, host: str, identity: str) -> Export:
         """What is known of a resource of another host."""
-        planned = self._planned.get(host)
+        export = self._exports.get(host)
         outside = host not in self._chosen
-        found = Export(is_planned=False) if planned is None else planned.export(identity)
+        found = Export(is_planned=False) if export is None else export(identity)
         if not outside:
             return found
         return Export(
             values=found.values, is_outside=True, unseen=self._unseen.get(host, ""), is_planned=True
         )
 
-    def refuse_outdated(self, plans: Iterable[HostPlan]) -> None:
-        """Raise `ConfigurationError` for hosts that wait for others by another plan than the last
-        one: what that knew of the others is gone."""
-        for plan in plans:
-            known = self._planned.get(plan.host)
-            if any(step.gates for step in plan.steps) and (known is None or known.plan is not plan):
+    def refuse_outdated(self, hosts: Iterable[HostSummary]) -> None:
+        """Raise `ConfigurationError` for hosts that wait for others, and were not planned among
+        these: what was known of the others then is gone."""
+        for plan in hosts:
+            is_known = plan.host in self._chosen and plan.host in self._exports
+            if plan.gates and not is_known:
                 raise ConfigurationError(
                     Diagnostic(
                         summary="hosts wait for each other in this plan, and it is not the last",
@@ -125,24 +140,21 @@ class Across:
 
     def check(self) -> None:
         """Raise `ConfigurationError` with every cycle that leads over several hosts."""
-        graphs = {name: self._planned[name].graph for name in self.waiting if name in self._planned}
+        graphs = {name: self._graphs[name] for name in self.waiting if name in self._graphs}
         problems = cycles_across(graphs) if len(graphs) > 1 else []
         if problems:
             raise ConfigurationError(*problems)
 
 
-def order_of(plans: Sequence[HostPlan]) -> list[tuple[str, ...]]:
+def order_of(hosts: Sequence[HostSummary]) -> list[tuple[str, ...]]:
     """The hosts in an order in which nobody starts before those that it waits for; those that wait
     for each other are together.
 
-    >>> order_of([HostPlan(host="b"), HostPlan(host="a")])
+    >>> order_of([HostSummary(host="b"), HostSummary(host="a")])
     [('b',), ('a',)]
     """
-    sources = {
-        plan.host: {gate.partition("/")[0] for step in plan.steps for gate in step.gates}
-        for plan in plans
-    }
-    names = [plan.host for plan in plans]
+    sources = {host.host: {gate.partition("/")[0] for gate in host.gates} for host in hosts}
+    names = [host.host for host in hosts]
     if not any(sources.values()):
         return [(name,) for name in names]
     known = {*names}

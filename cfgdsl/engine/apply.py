@@ -46,19 +46,20 @@ class Application:
     def run(
         self,
         hosts: "Mapping[str, Prepared]",
+        secrets: Mapping[Secret, Diagnostic],
         *,
         first: int | None = None,
         max_failures: int | str | None = None,
     ) -> Run:
-        """Execute the plan of each host; see `Project.apply`.
+        """Execute the plan of each host; see `Project.apply`. A host's is asked for when its turn
+        comes, and not kept. `secrets`: all that this takes, and what needs each.
 
         Raises `ConfigurationError`, before anything is changed, when a secret cannot be had.
         """
         from cfgdsl.engine.unseal import fetch_secrets  # noqa: PLC0415 - see above
 
         budget = Budget.parse(max_failures)
-        prepared = tuple(hosts.values())
-        fetch_secrets(prepared, self.vault, lambda needed: self._ask_for(needed, hosts))
+        fetch_secrets(secrets, self.vault, lambda needed: self._ask_for(needed, hosts))
         run_id = _run_id()
 
         def work(name: str) -> bool:

@@ -2,7 +2,20 @@
 
 import threading
 
-from cfgdsl.engine.events import Event, HostConnecting, HostPlanned, HostReady, Listener
+import attrs
+
+from cfgdsl.core.step import Step
+from cfgdsl.engine.events import (
+    WELL,
+    Event,
+    HostConnecting,
+    HostPlanned,
+    HostReady,
+    Listener,
+    StepDone,
+    StepOutput,
+    StepStarted,
+)
 
 
 class Emitter:
@@ -12,19 +25,39 @@ class Emitter:
         self._lock = threading.Lock()
         self._listen: Listener | None = None
         self._events: list[Event] = []
+        self._many = False
+        self._begun: dict[tuple[str, int], Step] = {}
+        """In brief, the steps that have begun and not ended."""
 
-    def begin(self, listen: Listener | None) -> None:
-        """Forget what was, and tell `listen` from now on."""
+    def begin(self, listen: Listener | None, *, many: bool = False) -> None:
+        """Forget what was, and tell `listen` from now on.
+
+        `many`: too many hosts for all of their steps to stay in memory.
+        """
         self._listen = listen
+        self._many = many
+        self._begun.clear()
         self._events = []
 
     def __call__(self, event: Event) -> None:
         """Pass on one event."""
         with self._lock:
             if not isinstance(event, HostConnecting | HostReady | HostPlanned):
-                self._events.append(event)
+                self._events.append(self._in_brief(event) if self._many else event)
             if self._listen is not None:
                 self._listen(event)
+
+    def _in_brief(self, event: Event) -> Event:
+        """What is kept of an event; what went wrong is kept whole."""
+        if not isinstance(event, StepStarted | StepOutput | StepDone):
+            return event
+        key = (event.host, event.step.id)
+        brief = self._begun.get(key) or event.step.in_brief()
+        if not isinstance(event, StepDone):
+            self._begun[key] = brief
+            return attrs.evolve(event, step=brief)
+        self._begun.pop(key, None)
+        return attrs.evolve(event, step=brief) if event.outcome in WELL else event
 
     @property
     def events(self) -> tuple[Event, ...]:

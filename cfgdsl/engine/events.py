@@ -70,6 +70,10 @@ class StepDone(Event):
     """For what went wrong: error, argv, exit, stdout, stderr, differences."""
 
 
+WELL = ("changed", "unneeded")
+"""The outcomes that are as they should be."""
+
+
 @attrs.frozen(kw_only=True)
 class HostDone(Event):
     """Every step of a host has an outcome."""

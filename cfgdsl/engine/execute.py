@@ -22,6 +22,7 @@ from cfgdsl.core.resource import Resource, contents_in
 from cfgdsl.core.secret import redact
 from cfgdsl.engine.contents import stream
 from cfgdsl.engine.events import (
+    WELL,
     HostDeviated,
     HostDone,
     Listener,
@@ -30,7 +31,6 @@ from cfgdsl.engine.events import (
     StepStarted,
 )
 from cfgdsl.engine.gates import Gates
-from cfgdsl.engine.run import WELL
 from cfgdsl.engine.values import Values, texts_of
 from cfgdsl.engine.vault import Vault
 from cfgdsl.engine.verify import Verify

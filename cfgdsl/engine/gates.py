@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 import attrs
 
 from cfgdsl.core.exchange import Export, Foreign
-from cfgdsl.core.plan import HostPlan
+from cfgdsl.core.summary import HostSummary
 
 Told = Callable[[str | None], None]
 """Called when a gate is decided: with None when it is open, else with the address of the cause."""
@@ -30,7 +30,7 @@ class _Gate:
 class Gates:
     """All gates of one run."""
 
-    def __init__(self, plans: Iterable[HostPlan], foreign: Foreign) -> None:
+    def __init__(self, hosts: Iterable[HostSummary], foreign: Foreign) -> None:
         """`foreign` says what each resource hangs on."""
         self._lock = threading.Lock()
         self._gates: dict[str, _Gate] = {}
@@ -38,7 +38,7 @@ class Gates:
         """By address, the gates that wait for it."""
         self._on: dict[str, list[str]] = {}
         """The addresses of a host that somebody waits for."""
-        needed = [address for plan in plans for step in plan.steps for address in step.gates]
+        needed = [address for host in hosts for address in host.gates]
         while needed:
             address = needed.pop()
             if address not in self._gates:

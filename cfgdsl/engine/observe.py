@@ -12,15 +12,20 @@ from cfgdsl.core.facts import basic_facts
 from cfgdsl.core.graph import build
 from cfgdsl.core.host import Host
 from cfgdsl.core.ops import Put, Run
+from cfgdsl.core.plan import HostPlan
 from cfgdsl.core.planner import Planned, Request, questions
 from cfgdsl.core.predict import Identity
+from cfgdsl.core.prepared import Prepared
 from cfgdsl.core.probes import Answer, Probe
 from cfgdsl.core.record import HostRecord, applied_digest
 from cfgdsl.core.resource import Resource
 from cfgdsl.core.rollback import WayBack, changes_of, way_back
+from cfgdsl.core.secret import Secret
 from cfgdsl.engine.across import Links
 from cfgdsl.engine.asking import ask, plan_asking
 from cfgdsl.engine.evaluate import Evaluated
+from cfgdsl.engine.unseal import needed_secrets
+from cfgdsl.engine.values import Awaited, awaited_by
 from cfgdsl.targets.session import Session
 
 
@@ -50,6 +55,23 @@ class Observed:
     tags: frozenset[str]
     knows_run: bool = True
     """Whether the host remembers the run that is to be undone."""
+
+    @property
+    def awaited(self) -> frozenset[Awaited]:
+        """The resources whose outputs its steps wait for."""
+        return awaited_by(self.planned.resources.values())
+
+    def secrets(self, host: Host[Any]) -> dict[Secret, Diagnostic]:
+        """Every secret that executing the plan takes, and where it is first needed."""
+        return needed_secrets([self.prepared(host)])
+
+    def is_of(self, plan: HostPlan) -> bool:
+        """Whether `plan` is the one that this is about."""
+        return self.planned.plan is plan
+
+    def prepared(self, host: Host[Any]) -> Prepared:
+        """What executing the plan takes."""
+        return Prepared(host, self.planned, self.identity, self.request)
 
 
 def observe_host(
@@ -172,6 +194,20 @@ def _tags(evaluated: Evaluated) -> Iterator[str]:
         yield component.partition(":")[2]
 
 
+@attrs.frozen
+class Selection:
+    """Which resources `--tags` names; all, without any."""
+
+    tags: frozenset[str]
+    inside: frozenset[str]
+    """The identities in the components of these names; what is dropped is in none."""
+
+    def __call__(self, resource: Resource) -> bool:
+        """Whether it may change."""
+        named = resource.identity in self.inside or not self.tags.isdisjoint(resource.tags)
+        return not self.tags or named
+
+
 def request_of(
     host: Host[Any],
     evaluated: Evaluated,
@@ -184,11 +220,7 @@ def request_of(
     position = evaluated.graph.position
     inside_tags = (i for tag in tags for i in inside.get(f"component:{tag}", ()))
     named = {position[i] for i in inside_tags if i in position}
-
-    def selected(resource: Resource) -> bool:
-        in_component = position.get(resource.identity) in named  # what is dropped is in none
-        return not tags or in_component or not tags.isdisjoint(resource.tags)
-
+    selected = Selection(tags, frozenset(i for i, node in position.items() if node in named))
     return Request(
         host=host.name,
         graph=evaluated.graph,

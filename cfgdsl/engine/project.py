@@ -15,6 +15,7 @@ from cfgdsl.core.errors import (
 )
 from cfgdsl.core.host import Host, unknown_name
 from cfgdsl.core.plan import HostPlan, Plan
+from cfgdsl.core.secret import Secret
 from cfgdsl.engine.ad_hoc import CommandResult, all_facts, run_command
 from cfgdsl.engine.apply import Application
 from cfgdsl.engine.caller import identity_of_caller
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from cfgdsl.engine.history import PastRun, PastStep
     from cfgdsl.engine.observe import Observed, Wishes
     from cfgdsl.engine.run_links import RunLinks
+    from cfgdsl.engine.spool import Spooled, Spooler
 
 
 def load(file: str | Path = "infra.py", *, options: Options | None = None) -> "Project":
@@ -66,11 +68,13 @@ class Project:
         self._contents = Contents(self._vault)
         self._emit = Emitter()
         self._sessions = Sessions(options, self._vault, self._emit)
-        self._observed: dict[str, Observed] = {}
+        self._by_name = {host.name: host for host in self.hosts}
+        self._observed: dict[str, Observed | Spooled] = {}
         self._facts: dict[str, str] = {}
         """Digests of the facts that the last evaluation read, by host."""
         self._stopping = threading.Event()
         self._across: Across | None = None
+        self._spooler: Spooler | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -79,8 +83,11 @@ class Project:
         self.close()
 
     def close(self) -> None:
-        """End every conversation."""
+        """End every conversation, and forget what waits in a spool."""
         self._sessions.close()
+        if self._spooler is not None:
+            self._spooler = self._across = None
+            self._observed.clear()
 
     @property
     def traffic(self) -> Mapping[str, Traffic]:
@@ -111,10 +118,10 @@ class Project:
         plan = self._plan(
             self._wishes(tags=frozenset(tags), allow_drops=allow_drops), limit, listen
         )
-        hosts = [host.host for host in plan.hosts if host.host in self._observed]
+        hosts = [host.host for host in plan.summaries if host.host in self._observed]
         seen_tags = {tag for name in hosts for tag in self._observed[name].tags}
         unseen = [tag for tag in tags if tag not in seen_tags]
-        if unseen and not any(host.problems or host.bootstrap for host in plan.hosts):
+        if unseen and not any(host.problems or host.bootstrap for host in plan.summaries):
             raise unknown_name("tag or component", unseen[0], seen_tags)
         return plan
 
@@ -135,7 +142,7 @@ class Project:
         Raises `ConfigurationError` when no host knows that run.
         """
         plan = self._plan(self._wishes(undo=run), limit, listen)
-        knowing = [h for h in plan.hosts if h.problems or self._observed[h.host].knows_run]
+        knowing = [h for h in plan.summaries if h.problems or self._observed[h.host].knows_run]
         if not knowing:
             hint = "`cfgdsl history` lists the runs that hosts know."
             raise ConfigurationError(Diagnostic(summary=f"no host knows a run {run}", hint=hint))
@@ -147,7 +154,9 @@ class Project:
         self._sessions.begin(list(chosen.values())[: self._options.parallel])
         evaluation = self._evaluation()
         across = self._new_across(chosen)
-        plans: dict[str, HostPlan] = {}
+        self._spooler = self._new_spooler(across, len(chosen))
+        plans: dict[str, HostPlan | Spooled] = {}
+        waiting: dict[str, HostPlan] = {}
         is_wrong = False
 
         def work(name: str) -> bool:
@@ -156,28 +165,65 @@ class Project:
                 plan = self._plan_host(chosen[name], evaluation, wishes, across)
                 if plan is None:
                     return True  # what it waits for comes first
-                plans[name] = plan
             except CfgdslError as error:
                 is_wrong = is_wrong or not isinstance(error, TargetError)
                 self._sessions.drop(name)
                 self._emit(HostFailed(host=name, problems=error.diagnostics))
-                plans[name] = HostPlan(host=name, problems=error.diagnostics)
-            return not plans[name].problems
+                plan = HostPlan(host=name, problems=error.diagnostics)
+            if name in across.waiting:
+                waiting[name] = plan
+            else:
+                plans[name] = self._spooled(plan, across)
+            return not plan.problems
 
         self._for_each(list(chosen), work)
         if across.waiting:
-            hosts = {host.name: host for host in self.hosts}
-            self._for_each(across.outside, lambda n: self._look_at(hosts[n], evaluation, across))
+            known = self._by_name
+            self._for_each(across.outside, lambda n: self._look_at(known[n], evaluation, across))
             for level in across.levels(self._options.parallel):
-                self._for_each([g[0] for g in level], across.group_work(level, work, plans))
+                self._for_each([g[0] for g in level], across.group_work(level, work, waiting))
             across.check()
-            for name in (name for name in across.waiting if name in plans):
-                self._emit(HostPlanned(host=name, plan=plans[name]))
+            for name in (name for name in across.waiting if name in waiting):
+                self._emit(HostPlanned(host=name, plan=waiting[name]))
+                plans[name] = self._spooled(waiting.pop(name), across)
+        across.settle()
         self._facts = evaluation.facts_read()
         if is_wrong and all(plan.problems for plan in plans.values()):
             problems = (p for name in chosen if name in plans for p in plans[name].problems)
             raise ConfigurationError(*dict.fromkeys(problems))
-        return Plan(project=self.name, hosts=tuple(plans[n] for n in chosen if n in plans))
+        return self._plan_of([plans[name] for name in chosen if name in plans])
+
+    def _plan_of(self, parts: "Sequence[HostPlan | Spooled]") -> Plan:
+        plans = [part for part in parts if isinstance(part, HostPlan)]
+        if len(plans) == len(parts):
+            return Plan(project=self.name, hosts=tuple(plans))
+        from cfgdsl.engine.spool import SpooledPlans  # noqa: PLC0415 - see above
+
+        return Plan(project=self.name, hosts=SpooledPlans(parts))
+
+    def _new_spooler(self, across: "Across", hosts: int) -> "Spooler | None":
+        """Beyond `parallel` hosts, plans do not stay in memory until they are executed."""
+        if hosts <= self._options.parallel:
+            return None
+        from cfgdsl.engine.spool import Spooler  # noqa: PLC0415 - see above
+
+        return Spooler(self._contents, across)
+
+    def _spooled(self, plan: HostPlan, across: "Across") -> "HostPlan | Spooled":
+        """A host's plan, or what stands for it while it waits in the spool."""
+        if self._spooler is None:
+            return plan
+        from cfgdsl.engine.observe import Observed  # noqa: PLC0415 - see above
+
+        found = self._observed.get(plan.host)
+        if not (isinstance(found, Observed) and found.is_of(plan)):
+            return plan
+        spooled = self._spooler.put(found, self._by_name[plan.host])
+        if spooled is None:
+            return plan
+        self._observed[plan.host] = spooled
+        across.note_spooled(plan.host, spooled.export)
+        return spooled
 
     def apply(
         self,
@@ -193,10 +239,11 @@ class Project:
         started when more failed (``3``, ``"10%"``; default: more than 25 %, and at least 3). Raises
         `ConfigurationError`, before anything is changed, when a secret cannot be had.
         """
-        self._begin(listen)
-        hosts = {host.host: self._prepared(host) for host in plan.hosts}
+        many = len(plan.hosts) > self._options.parallel
+        self._begin(listen, many=many)
+        hosts = self._prepared(plan)
         return self._application(self._run_links(plan)).run(
-            hosts, first=first, max_failures=max_failures
+            hosts, self._secrets(plan), first=first, max_failures=max_failures
         )
 
     def save(
@@ -221,7 +268,7 @@ class Project:
             commit=identity_of_caller(self._declarations.folder).get("commit", ""),
             ask=self._options.ask,
         )
-        save_plan(plan, [self._prepared(host) for host in plan.hosts], Path(file), source, sign)
+        save_plan(plan, tuple(self._prepared(plan).values()), Path(file), source, sign)
 
     def graphs(
         self, *, limit: str | None = None, listen: Listener | None = None
@@ -421,40 +468,35 @@ class Project:
     def _run_links(self, plan: Plan) -> "RunLinks":
         from cfgdsl.engine.run_links import run_links  # noqa: PLC0415 - see above
 
-        waiting = (
-            resource
-            for host in plan.hosts
-            if host.host in self._observed
-            for resource in self._observed[host.host].planned.resources.values()
-        )
+        known = (self._observed.get(host.host) for host in plan.summaries)
+        awaited = frozenset(each for one in known if one is not None for each in one.awaited)
         across = self._across or self._new_across(())
-        across.refuse_outdated(plan.hosts)
-        return run_links(plan, waiting, across.foreign, self._contents, self._vault)
+        across.refuse_outdated(plan.summaries)
+        return run_links(plan, awaited, across.foreign, self._contents, self._vault)
 
-    def _prepared(self, plan: HostPlan) -> "Prepared":
-        from cfgdsl.core.prepared import Prepared  # noqa: PLC0415 - see above
+    def _prepared(self, plan: Plan) -> "Mapping[str, Prepared]":
+        """What executing the plan of each host takes, made ready when it is asked for."""
+        from cfgdsl.engine.preparing import preparations  # noqa: PLC0415 - see above
 
-        (host,) = (host for host in self.hosts if host.name == plan.host)
-        if plan.problems or plan.bootstrap:
-            return Prepared.bare(host, plan)
-        observed = self._observed.get(plan.host)
-        if observed is None or observed.planned.plan is not plan:
-            raise ConfigurationError(
-                Diagnostic(
-                    summary="not the last plan that this project made for the host",
-                    hint="Plan again; plans from files are read by cfgdsl.load_plan.",
-                    address=plan.host,
-                )
-            )
-        return Prepared(host, observed.planned, observed.identity, observed.request)
+        return preparations(plan, self._by_name, self._observed)
+
+    def _secrets(self, plan: Plan) -> dict[Secret, Diagnostic]:
+        """Every secret that executing `plan` takes, and where it is first needed."""
+        needed: dict[Secret, Diagnostic] = {}
+        for host in plan.summaries:
+            observed = self._observed.get(host.host)
+            if observed is not None and not host.problems and not host.bootstrap:
+                for secret, about in observed.secrets(self._by_name[host.host]).items():
+                    needed.setdefault(secret, about)
+        return needed
 
     def _let_go(self, name: str, hosts: int) -> None:
         """Beyond `parallel` hosts, a connection is not kept until it is needed again."""
         if hosts > self._options.parallel:
             self._sessions.drop(name)
 
-    def _begin(self, listen: Listener | None) -> None:
-        self._emit.begin(listen)
+    def _begin(self, listen: Listener | None, *, many: bool = False) -> None:
+        self._emit.begin(listen, many=many)
         self._stopping.clear()
         self._vault.look_again()
 

@@ -5,9 +5,7 @@ from collections.abc import Iterator
 import attrs
 
 from cfgdsl.core.errors import Diagnostic
-from cfgdsl.engine.events import Event, HostDeviated, HostFailed, RunHalted, StepDone
-
-WELL = ("changed", "unneeded")
+from cfgdsl.engine.events import WELL, Event, HostDeviated, HostFailed, RunHalted, StepDone
 
 
 @attrs.frozen
@@ -17,6 +15,8 @@ class Run:
     id: str
     """Sortable by time, unique."""
     events: tuple[Event, ...] = attrs.field(repr=False)
+    """In a run of more hosts than go on at once, steps that ended well are here in brief
+    (`Step.in_brief`): all about them is in the plan."""
 
     def __iter__(self) -> Iterator[Event]:
         return iter(self.events)

@@ -6,11 +6,10 @@ import attrs
 
 from cfgdsl.core.exchange import Foreign
 from cfgdsl.core.plan import Plan
-from cfgdsl.core.resource import Resource
 from cfgdsl.engine.across import order_of
 from cfgdsl.engine.contents import Contents
 from cfgdsl.engine.gates import Gates
-from cfgdsl.engine.values import Values
+from cfgdsl.engine.values import Awaited, Values
 from cfgdsl.engine.vault import Vault
 
 
@@ -42,11 +41,11 @@ class RunLinks:
 
 
 def run_links(
-    plan: Plan, waiting: Iterable[Resource], foreign: Foreign, contents: Contents, vault: Vault
+    plan: Plan, awaited: Iterable[Awaited], foreign: Foreign, contents: Contents, vault: Vault
 ) -> RunLinks:
-    """What a run of `plan` needs; `waiting`: the resources behind its steps."""
+    """What a run of `plan` needs; `awaited`: whose outputs its steps wait for."""
     return RunLinks(
-        gates=Gates(plan.hosts, foreign),
-        values=Values(waiting, foreign, contents, vault),
-        knots=tuple(order_of(plan.hosts)),
+        gates=Gates(plan.summaries, foreign),
+        values=Values(awaited, foreign, contents, vault),
+        knots=tuple(order_of(plan.summaries)),
     )

@@ -202,7 +202,7 @@ class SavedPlan:
         listen: Listener | None = None,
     ) -> Run:
         """Execute exactly this plan; `first`, `max_failures` and errors as of `Project.apply`."""
-        self._emit.begin(listen)
+        self._emit.begin(listen, many=len(self.plan.hosts) > self._options.parallel)
         self._stopping.clear()
         application = Application(
             project=self.plan.project,
@@ -214,7 +214,8 @@ class SavedPlan:
             stopping=self._stopping,
             links=run_links(self.plan, (), _nothing, Contents(self._vault), self._vault),
         )
-        return application.run(self._prepared, first=first, max_failures=max_failures)
+        secrets = needed_secrets(self._prepared.values())
+        return application.run(self._prepared, secrets, first=first, max_failures=max_failures)
 
     def _by(self) -> dict[str, str]:
         """Who applies it, and the commit that it was made from."""

@@ -1,6 +1,6 @@
 """Puts the secrets of a plan in place, in memory, when it is about to be executed."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -23,7 +23,7 @@ from cfgdsl.engine.vault import Vault
 
 
 def fetch_secrets(
-    prepared: Sequence[Prepared], vault: Vault, ask: Callable[[Collection[Secret]], None]
+    needed: Mapping[Secret, Diagnostic], vault: Vault, ask: Callable[[Collection[Secret]], None]
 ) -> None:
     """Fetch every secret that executing needs, before anything is changed anywhere.
 
@@ -31,7 +31,6 @@ def fetch_secrets(
     cannot be had, and what needs each.
     """
     problems = []
-    needed = needed_secrets(prepared)
     ask(needed)
     for secret, about in needed.items():
         try:
@@ -45,7 +44,7 @@ def fetch_secrets(
         raise ConfigurationError(*problems)
 
 
-def needed_secrets(prepared: Sequence[Prepared]) -> dict[Secret, Diagnostic]:
+def needed_secrets(prepared: Iterable[Prepared]) -> dict[Secret, Diagnostic]:
     """Every secret that executing needs, and where it is first needed."""
     needed: dict[Secret, Diagnostic] = {}
     for each in prepared:

@@ -13,6 +13,22 @@ from cfgdsl.core.resource import Resource
 from cfgdsl.engine.contents import Contents
 from cfgdsl.engine.vault import Vault
 
+Awaited = tuple[str | None, str]
+"""A resource whose outputs somebody waits for: its host and its identity."""
+
+
+def awaited_by(waiting: Iterable[Resource]) -> frozenset[Awaited]:
+    """The resources whose outputs `waiting` wait for.
+
+    >>> awaited_by([])
+    frozenset()
+    """
+    return frozenset(
+        (host_of(source.source), source.source.identity)
+        for resource in waiting
+        for source in sources_of(resource)
+    )
+
 
 class Values:
     """What is known of the outputs that steps of this run are waiting for.
@@ -22,18 +38,14 @@ class Values:
     """
 
     def __init__(
-        self, waiting: Iterable[Resource], planned: Foreign, contents: Contents, vault: Vault
+        self, awaited: Iterable[Awaited], planned: Foreign, contents: Contents, vault: Vault
     ) -> None:
         """`planned`: what the plan knows already."""
         self._planned = planned
         self._contents = contents
         self._vault = vault
         self._found: dict[tuple[str, str], Mapping[str, Any]] = {}
-        self._awaited = {
-            (host_of(source.source), source.source.identity)
-            for resource in waiting
-            for source in sources_of(resource)
-        }
+        self._awaited = frozenset(awaited)
 
     def is_awaited(self, host: str, identity: str) -> bool:
         """Whether a step waits for an output of this resource."""

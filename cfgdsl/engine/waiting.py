@@ -9,8 +9,8 @@ from typing import Any
 
 from cfgdsl.core.errors import TargetError
 from cfgdsl.core.plan import HostPlan, Step
+from cfgdsl.engine.events import WELL
 from cfgdsl.engine.gates import Gates
-from cfgdsl.engine.run import WELL
 from cfgdsl.targets.session import Session
 
 

@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 from cfgdsl import HostPlan, Step
 from cfgdsl.core.exchange import Export
 from cfgdsl.core.origin import Origin
+from cfgdsl.core.summary import HostSummary, summary_of
 from cfgdsl.engine.across import grouped, order_of
 from cfgdsl.engine.gates import Gates
 from cfgdsl.engine.rollout import Budget, for_each_host
 from cfgdsl.engine.run_links import RunLinks
 
 
-def plan(host: str, *gates: str) -> HostPlan:
+def plan(host: str, *gates: str) -> HostSummary:
     step = Step(
         id=0,
         host=host,
@@ -27,7 +28,7 @@ def plan(host: str, *gates: str) -> HostPlan:
         origin=Origin("infra.py", 1),
         gates=gates,
     )
-    return HostPlan(host=host, steps=(step,))
+    return summary_of(HostPlan(host=host, steps=(step,)))
 
 
 def gates_of(exports: Mapping[str, Export], *waited: str) -> Gates:

@@ -86,12 +86,12 @@ class _Apply:
     def run(self) -> int:
         plan = self._plan()
         code = self.approval.of(plan)
-        readied = {host.host for host in plan.hosts if host.bootstrap}
+        readied = {host.host for host in plan.summaries if host.bootstrap}
         if code != DONE or not readied:
             return code
         self.approval.screen.say("\nPlanning anew, now that every host should have a Python.")
         plan = self._plan()
-        still = sorted(readied & {host.host for host in plan.hosts if host.bootstrap})
+        still = sorted(readied & {host.host for host in plan.summaries if host.bootstrap})
         if still:
             told = f"Still without a Python: {listed(still, 6)}."
             self.approval.terminal.complain(words(told))

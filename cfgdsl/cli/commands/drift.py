@@ -40,4 +40,4 @@ def drift_command(
         terminal.show(drift_lines(plan, terminal.view))
     if not plan.ok:
         return FAILED
-    return PENDING if any(step.corrective for step in plan.steps) else DONE
+    return PENDING if any(host.corrective for host in plan.summaries) else DONE

@@ -12,7 +12,7 @@ from cfgdsl.core.plan import Plan
 
 def drift_lines(plan: Plan, view: View) -> Iterator[Line]:
     """The changes that only put back what was applied before, and how many others are pending."""
-    drifted = sum(step.corrective for step in plan.steps)
+    drifted = sum(host.corrective for host in plan.summaries)
     if drifted or not plan.ok:
         hosts = (
             attrs.evolve(
@@ -22,12 +22,15 @@ def drift_lines(plan: Plan, view: View) -> Iterator[Line]:
                 notes=(),
                 skipped=(),
             )
-            for host in plan.hosts
+            for host in (
+                plan.hosts[index]
+                for index, summary in enumerate(plan.summaries)
+                if summary.corrective or summary.problems
+            )
         )
-        shown = tuple(host for host in hosts if host.steps or host.problems)
-        yield from plan_lines(attrs.evolve(plan, hosts=shown), view)
+        yield from plan_lines(attrs.evolve(plan, hosts=tuple(hosts)), view)
     else:
         yield line(Span(f"{counted(len(plan.hosts), 'host')}: nothing has drifted", "ok"))
-    intended = sum(not step.corrective and not step.always for step in plan.steps)
+    intended = sum(host.intended for host in plan.summaries)
     if intended:
         yield line(Span(f"{counted(intended, 'intended change')} pending too: cfgdsl plan", "dim"))

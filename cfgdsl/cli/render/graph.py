@@ -68,7 +68,7 @@ def reason(edge: Edge | ForeignEdge) -> str:
 def pictures(graphs: Mapping[str, Graph], view: View) -> dict[tuple[str, ...], Picture]:
     """One picture for each set of hosts that have the same graph."""
     by_host = {name: [picture(graph, view)] for name, graph in graphs.items()}
-    return {hosts: found[0] for hosts, found in gathered(by_host).items()}
+    return {hosts: found[0] for hosts, found in gathered(by_host.items()).items()}
 
 
 def graph_lines(graphs: Mapping[str, Graph], view: View) -> Iterator[Line]:

@@ -1,6 +1,6 @@
 """Hosts that need the same, shown once: any entries, gathered by the hosts that have them."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
 from cfgdsl.cli.render.entries import Entry
@@ -11,14 +11,14 @@ T = TypeVar("T")
 _WIDEST_IDENTITY = 44
 
 
-def gathered(by_host: Mapping[str, Iterable[T]]) -> dict[tuple[str, ...], list[T]]:
-    """What each set of hosts has in common, the largest sets first.
+def gathered(by_host: Iterable[tuple[str, Iterable[T]]]) -> dict[tuple[str, ...], list[T]]:
+    """What each set of hosts has in common, the largest sets first; hosts are taken one by one.
 
-    >>> gathered({"a": ["x", "y"], "b": ["x"]})
+    >>> gathered([("a", ["x", "y"]), ("b", ["x"])])
     {('a', 'b'): ['x'], ('a',): ['y']}
     """
     hosts: dict[T, dict[str, None]] = {}
-    for host, entries in by_host.items():
+    for host, entries in by_host:
         for entry in entries:
             hosts.setdefault(entry, {})[host] = None
     found: dict[tuple[str, ...], list[T]] = {}

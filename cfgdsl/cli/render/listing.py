@@ -52,7 +52,7 @@ def command_lines(
     results: Mapping[str, CommandResult | tuple[Diagnostic, ...]], view: View
 ) -> Iterator[Line]:
     """What a command printed, hosts with the same output together, and how it ended."""
-    for hosts, found in gathered({host: [result] for host, result in results.items()}).items():
+    for hosts, found in gathered((host, [result]) for host, result in results.items()).items():
         for result in found:
             yield host_title(hosts, view)
             if isinstance(result, tuple):

@@ -44,7 +44,7 @@ def run_lines(run: Run, plan: Plan, view: View, *, seconds: float) -> Iterator[L
     by_host: dict[str, list[Failure]] = {}
     for done in run.failures:
         by_host.setdefault(done.host, []).append(_failure(done, view))
-    for hosts, failures in gathered(by_host).items():
+    for hosts, failures in gathered(by_host.items()).items():
         for failure in failures:
             yield from _failure_lines(failure, hosts, view)
             yield ()
@@ -75,7 +75,7 @@ def run_summary(run: Run, plan: Plan) -> str:
     bad_words = ("failed", "unproven", "stale", "skipped", "stopped", "unneeded")
     bad = [f"{counts.pop(word)} {word}" for word in bad_words if word in counts]
     good += [f"{count} {PAST.get(word, word + ' done')}" for word, count in counts.items()]
-    unchanged = sum(host.unchanged for host in plan.hosts)
+    unchanged = sum(host.unchanged for host in plan.summaries)
     failed_hosts = len(run.failed_hosts)
     parts = [
         ", ".join(good) or "nothing changed",

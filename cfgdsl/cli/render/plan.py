@@ -8,24 +8,25 @@ from cfgdsl.cli.render.groups import entry_lines, gathered, host_title, named
 from cfgdsl.cli.text import Line, Span, counted, line
 from cfgdsl.cli.view import View
 from cfgdsl.core.errors import Diagnostic
-from cfgdsl.core.plan import HostPlan, Plan
+from cfgdsl.core.plan import HostSummary, Plan
 
 _ORDER = ("create", "update", "delete", "run", "restart", "reload")
 
 
 def plan_lines(plan: Plan, view: View) -> Iterator[Line]:
     """Everything that will change, host groups first by size, then problems, then one summary."""
-    if plan.project is None and plan.steps:
+    if plan.project is None and any(host.steps for host in plan.summaries):
         words = 'This configuration has no project("name"): nothing it drops is ever removed.'
         yield line(Span(words, "dim"))
         yield ()
-    planned = [host for host in plan.hosts if not host.problems]
-    changes = gathered({host.host: changes_of(host, view) for host in planned})
+    planned = [index for index, host in enumerate(plan.summaries) if not host.problems]
+    changes = gathered((h.host, changes_of(h, view)) for h in map(plan.hosts.__getitem__, planned))
     for hosts, entries in changes.items():
         yield host_title(hosts, view)
         yield from entry_lines(entries, view)
         yield ()
-    always = gathered({host.host: always_of(host, view) for host in planned})
+    repeating = [index for index in planned if plan.summaries[index].counts.get("always")]
+    always = gathered((h.host, always_of(h, view)) for h in map(plan.hosts.__getitem__, repeating))
     for hosts, entries in always.items():
         yield line(*host_title(hosts, view), Span("  each time, not counted as a change", "dim"))
         yield from entry_lines(entries, view)
@@ -37,7 +38,7 @@ def plan_lines(plan: Plan, view: View) -> Iterator[Line]:
 def plan_problem_lines(plan: Plan, view: View) -> Iterator[Line]:
     """Why hosts could not be planned; the same problem of many hosts once."""
     for hosts, problems in gathered(
-        {host.host: [_without_host(p, host.host) for p in host.problems] for host in plan.hosts}
+        (host.host, [_without_host(p, host.host) for p in host.problems]) for host in plan.summaries
     ).items():
         for problem in problems:
             address = named(problem.address, hosts, view)
@@ -58,7 +59,7 @@ def _without_host(problem: Diagnostic, host: str) -> Diagnostic:
 
 def plan_summary(plan: Plan) -> str:
     """One line: ``3 hosts: 12 to create, 2 to update, 1 to restart; 88 unchanged``."""
-    planned = [host for host in plan.hosts if not host.problems]
+    planned = [host for host in plan.summaries if not host.problems]
     counts = dict(plan.counts())
     always, possible = counts.pop("always", 0), counts.pop("possible", 0)
     words = [*_ORDER, *sorted(set(counts) - set(_ORDER))]
@@ -69,7 +70,7 @@ def plan_summary(plan: Plan) -> str:
     parts.append(", ".join(_others(planned)))
     if always:
         parts.append(f"{counted(always, 'command')} each time")
-    failed = len(plan.hosts) - len(planned)
+    failed = len(plan.summaries) - len(planned)
     if failed:
         parts.append(f"{counted(failed, 'host')} cannot be planned")
     if not planned:
@@ -77,9 +78,9 @@ def plan_summary(plan: Plan) -> str:
     return f"{counted(len(planned), 'host')}: {'; '.join(p for p in parts if p)}"
 
 
-def _others(hosts: list[HostPlan]) -> Iterator[str]:
+def _others(hosts: list[HostSummary]) -> Iterator[str]:
     unchanged = sum(host.unchanged for host in hosts)
-    skipped = sum(len(host.skipped) for host in hosts)
+    skipped = sum(host.skipped for host in hosts)
     if unchanged:
         yield f"{unchanged} unchanged"
     if skipped:

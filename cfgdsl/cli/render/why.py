@@ -91,7 +91,7 @@ def _named(edge: Edge) -> tuple[str, str]:
 
 def why_lines(explanations: Mapping[str, Explanation], view: View) -> Iterator[Line]:
     """The explanations, hosts with the same one together."""
-    groups = gathered({host: [found] for host, found in explanations.items()})
+    groups = gathered((host, [found]) for host, found in explanations.items())
     for hosts, (found, *_) in groups.items():
         yield host_title(hosts, view)
         yield from _explanation(found)
