@@ -1,6 +1,7 @@
 """Where events go: to the listener, one at a time, and into the record of the run."""
 
 import threading
+from typing import Any
 
 import attrs
 
@@ -28,6 +29,7 @@ class Emitter:
         self._many = False
         self._begun: dict[tuple[str, int], Step] = {}
         """In brief, the steps that have begun and not ended."""
+        self._values: dict[Any, Any] = {}
 
     def begin(self, listen: Listener | None, *, many: bool = False) -> None:
         """Forget what was, and tell `listen` from now on.
@@ -37,6 +39,7 @@ class Emitter:
         self._listen = listen
         self._many = many
         self._begun.clear()
+        self._values.clear()
         self._events = []
 
     def __call__(self, event: Event) -> None:
@@ -52,12 +55,19 @@ class Emitter:
         if not isinstance(event, StepStarted | StepOutput | StepDone):
             return event
         key = (event.host, event.step.id)
-        brief = self._begun.get(key) or event.step.in_brief()
+        brief = self._begun.get(key) or self._shared(event.step.in_brief())
         if not isinstance(event, StepDone):
             self._begun[key] = brief
             return attrs.evolve(event, step=brief)
         self._begun.pop(key, None)
         return attrs.evolve(event, step=brief) if event.outcome in WELL else event
+
+    def _shared(self, step: Step) -> Step:
+        """`step` with the values that hosts have in common, which are most of it, held once."""
+        same = self._values.setdefault
+        names = ("identity", "reason", "origin", "after", "triggers", "causes", "tags", "parts")
+        held = {name: same(getattr(step, name), getattr(step, name)) for name in names}
+        return attrs.evolve(step, **held)
 
     @property
     def events(self) -> tuple[Event, ...]:

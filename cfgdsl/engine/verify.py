@@ -36,9 +36,13 @@ def verifier(prepared: Prepared, planned: Planned, values: Values) -> Verify:
         if request is None:
             is_over = "changed" in found and "stopped" not in found
             return look_at_steps(session, prepared, planned, outcomes) if is_over else ()
-        if session.looked is None:
-            return ()
-        return last_look(session, _now(request, values), planned.plan, outcomes)
+        looked = session.looked
+        if looked is None:
+            if "changed" not in found:
+                return ()
+            # Planned over an earlier connection: this runner was asked nothing that it could repeat.
+            looked = session.probe([probe.to_json() for probe in request.asked])
+        return last_look(session, looked, _now(request, values), planned.plan, outcomes)
 
     return verify
 
@@ -54,14 +58,18 @@ def _now(request: Request, values: Values) -> Request:
 
 
 def last_look(
-    session: Session, request: Request, plan: HostPlan, outcomes: Sequence[StepDone]
+    session: Session,
+    looked: Sequence[Answer],
+    request: Request,
+    plan: HostPlan,
+    outcomes: Sequence[StepDone],
 ) -> tuple[Diagnostic, ...]:
     """What is not as declared, although the run did not fail at it.
 
-    The host has answered the questions about what is declared once more, after the run.
+    `looked`: how the host has answered the questions about what is declared after the run.
     """
     now = attrs.evolve(request, record=HostRecord(), owns=False, drops=Drops())
-    answers = dict(zip(request.asked, session.looked or (), strict=True))
+    answers = dict(zip(request.asked, looked, strict=True))
     ask(session, questions(request.graph.resources), answers)
     return deviations(plan, outcomes, plan_asking(session, now, answers).plan)
 

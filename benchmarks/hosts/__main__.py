@@ -1,0 +1,5 @@
+"""`python -m benchmarks.hosts`."""
+
+from benchmarks.hosts.main import main
+
+main()
