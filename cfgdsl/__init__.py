@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from cfgdsl.core.host import Become, Host
     from cfgdsl.core.ops import Op
     from cfgdsl.core.output import Output
-    from cfgdsl.core.plan import HostPlan, Plan, Step
+    from cfgdsl.core.plan import HostPlan, HostSummary, Plan, Step
     from cfgdsl.core.probes import Answers, Probe
     from cfgdsl.core.refresh import Task
     from cfgdsl.core.resource import Resource, resource
@@ -67,6 +67,7 @@ _HOME = {
     "Text": "core.content",
     "Host": "core.host",
     "HostPlan": "core.plan",
+    "HostSummary": "core.summary",
     "ImpossibleError": "core.errors",
     "Mode": "core.values",
     "Name": "core.values",
@@ -127,6 +128,7 @@ __all__ = [
     "Footprint",
     "Host",
     "HostPlan",
+    "HostSummary",
     "ImpossibleError",
     "ListOf",
     "LocalFile",

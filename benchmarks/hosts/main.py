@@ -2,7 +2,7 @@
 
     python -m benchmarks.hosts [--hosts 20,200,2000] [--parallel 20]
 
-The hosts are directories, each with a runner of its own, so all of the engine is in it but SSH. Each
+The hosts are directories, each with a runner of its own: all of the engine is in it but SSH. Each
 case runs in a process of its own; memory is its peak resident size, time includes all the runners.
 """
 

@@ -40,7 +40,7 @@ def verifier(prepared: Prepared, planned: Planned, values: Values) -> Verify:
         if looked is None:
             if "changed" not in found:
                 return ()
-            # Planned over an earlier connection: this runner was asked nothing that it could repeat.
+            # Planned over an earlier connection: this runner knows of nothing to repeat.
             looked = session.probe([probe.to_json() for probe in request.asked])
         return last_look(session, looked, _now(request, values), planned.plan, outcomes)
 

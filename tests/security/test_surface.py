@@ -64,6 +64,13 @@ def test_no_shell_is_started_for_data_and_nothing_is_evaluated() -> None:
     assert wrong == []
 
 
+def test_pickles_are_made_and_read_in_the_spool_only() -> None:
+    """S5: they never leave the process, and a reader of them looks up nothing by name."""
+    words = ("import pickle", "from pickle", "marshal.loads", "import shelve", "import dill")
+    lines = {(path.name, word) for path in SOURCES for word in words if word in path.read_text()}
+    assert lines - {("loader.py", "marshal.loads")} == {("pickled.py", "import pickle")}
+
+
 def test_no_switch_shows_secrets(work: Workspace) -> None:
     """S20."""
     words = ("secret", "reveal", "unsafe", "plain", "password", "insecure", "redact", "sensitive")
