@@ -78,6 +78,10 @@ class ConnectionLost(TargetError):  # noqa: N818 - says what happened, as Connec
     """A conversation that had begun ended before its time."""
 
 
+class SpoolError(CfgdslError):
+    """What waited on the controller until its host's turn cannot be read any more."""
+
+
 class UnknownValueError(CfgdslError):
     """A value that is known only after apply was used as if it were known now.
 

@@ -4,7 +4,7 @@ How hosts are reached; for each step the answers that it expects, and the resour
 judges it during the run; by digest, what the plan was made from.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -45,7 +45,7 @@ class MadeFrom:
     """References behind the names of ``project(secrets=...)``."""
 
 
-def contents_of(prepared: Sequence[Prepared]) -> dict[str, Content]:
+def contents_of(prepared: Iterable[Prepared]) -> dict[str, Content]:
     """Every content that executing may need, without secret ones; by sha256, in that order."""
     found: dict[str, Content] = {}
     for each in prepared:
@@ -61,7 +61,7 @@ def _written(ops: Sequence[Op]) -> Iterator[Content]:
     return (op.content for op in ops if isinstance(op, Put))
 
 
-def execution_hosts(prepared: Sequence[Prepared], name_of: NameOf) -> str:
+def execution_hosts(prepared: Iterable[Prepared], name_of: NameOf) -> str:
     """The hosts of the document, one on a line.
 
     Raises `ConfigurationError` with every step that cannot be saved, and why.

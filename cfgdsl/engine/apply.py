@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from cfgdsl.core.errors import CfgdslError, Diagnostic, TargetError
+from cfgdsl.core.errors import CfgdslError, Diagnostic, SpoolError, TargetError
 from cfgdsl.core.facts import basic_facts
 from cfgdsl.core.plan import HostPlan
 from cfgdsl.core.probes import Generated
@@ -65,6 +65,9 @@ class Application:
         def work(name: str) -> bool:
             try:
                 return self._apply(hosts[name], run_id, many=len(hosts) > self.parallel)
+            except SpoolError as error:
+                self.emit(HostFailed(host=name, problems=error.diagnostics))
+                return False
             finally:
                 self.links.gates.host_ended(name)
 

@@ -148,16 +148,17 @@ class Evaluation:
     def _facts_of(self, host: Host[Any]) -> Facts:
         if host.name not in self._facts:
             with self._turn.given_away():
-                session = self._sessions.get(host)
+                basics = basic_facts(self._sessions.get(host).basics)
 
             def network() -> NetworkFacts:
                 with self._turn.given_away():
-                    return network_facts(session.facts())
+                    return network_facts(self._sessions.get(host).facts())
 
             def ask(probes: Sequence[Probe]) -> Sequence[Answer]:
                 with self._turn.given_away():
+                    session = self._sessions.get(host)
                     answers: list[Answer] = session.probe([p.to_json() for p in probes])
                 return answers
 
-            self._facts[host.name] = lazy_facts(basic_facts(session.basics), network, ask)
+            self._facts[host.name] = lazy_facts(basics, network, ask)
         return self._facts[host.name]

@@ -268,7 +268,7 @@ class Project:
             commit=identity_of_caller(self._declarations.folder).get("commit", ""),
             ask=self._options.ask,
         )
-        save_plan(plan, tuple(self._prepared(plan).values()), Path(file), source, sign)
+        save_plan(plan, self._prepared(plan).values(), Path(file), source, sign)
 
     def graphs(
         self, *, limit: str | None = None, listen: Listener | None = None

@@ -1,7 +1,7 @@
 """Saved plans: written by one project, executed later, elsewhere, by anybody, exactly as shown."""
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -49,7 +49,7 @@ class Source:
 
 def save_plan(
     plan: Plan,
-    prepared: Sequence[Prepared],
+    prepared: Collection[Prepared],
     file: Path,
     source: Source,
     sign: str | Path | None,
@@ -80,7 +80,7 @@ def save_plan(
     write_plan_file(file, documents, contents_of(prepared).values(), key)
 
 
-def _store(prepared: Sequence[Prepared], vault: Vault) -> dict[str, str]:
+def _store(prepared: Collection[Prepared], vault: Vault) -> dict[str, str]:
     """What stands behind the names that a plan uses; a value itself goes into no file."""
     found: dict[str, str] = {}
     problems = []

@@ -19,9 +19,10 @@ from collections.abc import Sequence
 from typing import Any, overload
 
 import attrs
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from cfgdsl.core.errors import Diagnostic
+from cfgdsl.core.errors import Diagnostic, SpoolError
 from cfgdsl.core.exchange import Export
 from cfgdsl.core.host import Host
 from cfgdsl.core.plan import HostPlan, HostPlans, HostSummary
@@ -69,14 +70,18 @@ class Spool:
         return place
 
     def read(self, place: Place) -> bytes:
-        """What `write` has put there; nothing that was changed since opens with the key."""
-        sealed = b""
-        while len(sealed) < place.size:
-            piece = os.pread(self._file, place.size - len(sealed), place.offset + len(sealed))
-            if not piece:
-                raise OSError("the spool was cut")
-            sealed += piece
-        return zlib.decompress(self._key.decrypt(place.nonce, sealed, None))
+        """What `write` has put there; raises `SpoolError` when it is not there as it was."""
+        try:
+            sealed = os.pread(self._file, place.size, place.offset)
+            return zlib.decompress(self._key.decrypt(place.nonce, sealed, None))
+        except (OSError, InvalidTag) as error:
+            raise SpoolError(
+                Diagnostic(
+                    summary="the plan of this host cannot be read from the spool any more",
+                    detail=str(error) or "It is not as it was written.",
+                    hint="Plan again; TMPDIR says where the spool is.",
+                )
+            ) from None
 
 
 class Spooled:

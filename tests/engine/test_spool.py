@@ -16,12 +16,12 @@ from typing import Any
 
 import attrs
 import pytest
-from cryptography.exceptions import InvalidTag
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import cfgdsl
 from cfgdsl import ConfigurationError, Content, Event, Options, Plan, Project
+from cfgdsl.core.errors import SpoolError
 from cfgdsl.core.plan import HostPlans
 from cfgdsl.engine.events import StepDone
 from cfgdsl.engine.pickled import CannotBePickledError, Pickled
@@ -329,8 +329,23 @@ def test_what_was_changed_in_the_spool_is_not_read() -> None:
     place = spool.write(b"as it was")
     (byte,) = os.pread(spool._file, 1, 3)
     os.pwrite(spool._file, bytes([byte ^ 1]), 3)
-    with pytest.raises(InvalidTag):
+    with pytest.raises(SpoolError, match="cannot be read from the spool"):
         spool.read(place)
+
+
+def test_a_plan_that_cannot_be_read_any_more_stops_no_other_host(tmp_path: Path) -> None:
+    with loaded(tmp_path, config_of(["plain"]), 1) as project:
+        plan = project.plan()
+        assert isinstance(plan.hosts, SpooledPlans)
+        part = plan.hosts.parts[0]
+        assert isinstance(part, Spooled)
+        os.pwrite(part._spool._file, b"spoilt", part._rest.offset)
+        run = project.apply(plan)
+        assert {*run.failed_hosts} == {"a"}
+        assert sorted(str(p.relative_to(tmp_path)) for p in tmp_path.rglob("plain")) == [
+            "b/plain",
+            "c/plain",
+        ]
 
 
 def test_threads_share_a_spool() -> None:
