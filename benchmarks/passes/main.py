@@ -23,7 +23,8 @@ sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parents[2] / 
 from benchmarks.passes.shapes import SHAPES, bare, components_of, converged  # noqa: E402
 from cfgdsl import Plan, Resource  # noqa: E402 - the path above comes first
 from cfgdsl.core.graph import build  # noqa: E402
-from cfgdsl.core.planner import Request, plan_host, questions  # noqa: E402
+from cfgdsl.core.planner import plan_host  # noqa: E402
+from cfgdsl.core.request import Request, questions  # noqa: E402
 
 T = TypeVar("T")
 

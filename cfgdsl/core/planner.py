@@ -1,94 +1,31 @@
 """From a graph and a host's answers to that host's plan: one pure walk over the predicted world."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import attrs
 
-from cfgdsl.core.barriers import Barriers
 from cfgdsl.core.decide import decide, digest_of
 from cfgdsl.core.diff import DELETE, UPDATE, Change
-from cfgdsl.core.dropped import Drops
 from cfgdsl.core.errors import Diagnostic, ImpossibleError
-from cfgdsl.core.exchange import Exchange, Export, Exports, Foreign, refuse_unknown
+from cfgdsl.core.exchange import Exchange, Exports, refuse_unknown
 from cfgdsl.core.expected import Expected
 from cfgdsl.core.footprint import Footprint
-from cfgdsl.core.graph import Graph, build, with_awaits
-from cfgdsl.core.inputs import known_part, may_wait, outputs_in
+from cfgdsl.core.inputs import outputs_in
 from cfgdsl.core.ledger import Ledger
 from cfgdsl.core.notes import notes_on
 from cfgdsl.core.order import in_rounds
 from cfgdsl.core.plan import HostPlan, Part, Skip, Step, reason_for
-from cfgdsl.core.predict import Identity, World
+from cfgdsl.core.predict import World
 from cfgdsl.core.probes import Answer, Probe, Run, Unknown, is_error, is_known
-from cfgdsl.core.record import HostRecord, Owed
+from cfgdsl.core.record import Owed
+from cfgdsl.core.request import Planned, Request, questions
 from cfgdsl.core.resource import Resource, contents_in, is_absent
 from cfgdsl.core.secret import redact, secrets_in
 from cfgdsl.core.taken import conflicts
 from cfgdsl.core.tasks import TaskSteps
 from cfgdsl.core.view import View, foresee, look, sealed_in
-
-
-@attrs.frozen(kw_only=True)
-class Request:
-    """What a host's plan is made from, besides its answers."""
-
-    host: str
-    graph: Graph
-    components: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict)
-    """The identities in each component."""
-    identity: Identity = attrs.field(factory=Identity)
-    machine_id: str | None = None
-    asked: tuple[Probe, ...] = ()
-    """The questions that came with the one for the record; after a run they are asked once more."""
-    record: HostRecord = attrs.field(factory=HostRecord)
-    """What the host's record says of all this."""
-    owns: bool = False
-    """Whether what is declared gets an owner: the configuration has a name."""
-    drops: Drops = attrs.field(factory=Drops)
-    """What becomes of what is no longer declared; its resources are in the graph."""
-    selected: Callable[[Resource], bool] = lambda _: True
-    """Which resources may change in this plan (`--tags`); others are left as they are."""
-    foreign: Foreign = lambda *_: Export()
-    """What is known of the resources of other hosts."""
-    recorded_outputs: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict)
-    """What the host's record keeps of outputs that commands brought in earlier runs: by identity,
-    the values by name."""
-    prepare: Callable[[Resource], Resource] = lambda resource: resource
-    """Resolves references to contents in what an output has become."""
-    exporting: bool = False
-    """Whether other hosts may ask for outputs of this one."""
-
-
-@attrs.frozen
-class Planned:
-    """A host's plan; the resource behind each step, for what is decided during the run; and what
-    each closed step expects to find."""
-
-    plan: HostPlan
-    resources: Mapping[int, Resource]
-    expected: Mapping[int, Expected] = attrs.field(factory=dict)
-    graph: Graph = attrs.field(factory=lambda: build((), {}), repr=False)
-    """With the edges that only the answers brought."""
-    export: Callable[[str], Export] = attrs.field(factory=Exports, repr=False)
-    """What other hosts may know of a resource, by its identity."""
-    unasked: tuple[Probe, ...] = ()
-    """Questions that turned up when outputs became known: with the answers, the plan says more."""
-
-
-def questions(resources: Iterable[Resource]) -> tuple[Probe, ...]:
-    """Every probe that planning `resources` needs, each once."""
-    found: dict[Probe, None] = {}
-    for resource in resources:
-        found.update(dict.fromkeys((*resource.probes(), *_hints(resource))))
-        found.update((probe, None) for _, probe in resource.footprint().awaits)
-        if resource.only_if is not None:
-            found[resource.only_if.probe] = None
-    return tuple(found)
-
-
-def _hints(resource: Resource) -> tuple[Probe, ...]:
-    return (known_part(resource) if may_wait(resource) else resource).hints()
+from cfgdsl.core.walk import ANEW, Walk
 
 
 def plan_host(request: Request, answers: Mapping[Probe, Answer]) -> Planned:
@@ -96,22 +33,13 @@ def plan_host(request: Request, answers: Mapping[Probe, Answer]) -> Planned:
     return _Planner(request, answers).run()
 
 
-NOTHING, ONLY_AGAIN, ANEW = range(3)
-"""Whether a node may bring what nobody declares; `ONLY_AGAIN`: by a command that runs each time."""
-
-
-class _Planner:
+class _Planner(Walk):
     """One walk; its state is what the walk has seen so far."""
 
     def __init__(self, request: Request, answers: Mapping[Probe, Answer]) -> None:
+        super().__init__(request.graph, answers)
         self.request = request
-        self.base = answers
         self.world = World(answers, request.identity)
-        missing = tuple(self._missing(request.graph))
-        self.graph = with_awaits(request.graph, missing)
-        self.awaiting = {index for index, _ in missing}
-        self.predecessors = self.graph.predecessors()
-        self.steps: list[Step] = []
         self.resources: dict[int, Resource] = {}
         self.expected: dict[int, Expected] = {}
         self.skipped: list[Skip] = []
@@ -119,19 +47,6 @@ class _Planner:
         self.problems: list[Diagnostic] = []
         self.unchanged = 0
         self.ledger = Ledger(request.record, request.drops, owns=request.owns)
-        self.barriers = Barriers(self.steps)
-        size = self.graph.size
-        self.provided: list[frozenset[int]] = [frozenset()] * size
-        """For each node, the steps after which it is as declared."""
-        self.own: list[frozenset[int]] = [frozenset()] * size
-        """For each node, its own steps: its change, and its refreshes."""
-        self._changes: dict[int, frozenset[int]] = {}
-        self.bringing = [NOTHING] * size
-        """For each node, whether it may bring what nobody declares."""
-        self.uncertain = [False] * size
-        """Whether something unknown may have appeared on the host before it is applied."""
-        self.broken = [False] * size
-        """Whether it, or something that it waits for, cannot be planned."""
         self.taken: dict[str, Resource] = {}
         """By key: what takes it away."""
         self.tasks = TaskSteps(self)
@@ -150,13 +65,11 @@ class _Planner:
         shares = [type(r).tasks is not Resource.tasks for r in self.graph.resources]
         shares += [False] * len(self.graph.barriers)
         for node in in_rounds(self.graph.walk, self.predecessors, shares):
-            self.provided[node] = self._inherited(node)
+            self.provided[node] = self.inherited(node)
             self.exchange.inherit(node, self.predecessors[node])
             if node < len(self.graph.resources):
                 self._visit(node)
-                self.bringing[node] = self._brings(node)
-            else:
-                self.bringing[node] = max(self.bringing[p] for p in self.predecessors[node])
+            self.bringing[node] = self.brings(node)
         self.tasks.settle()
         if ANEW not in self.bringing:  # else another may bring what one takes away
             self.problems += self._conflicts()
@@ -189,15 +102,6 @@ class _Planner:
         for found in conflicts(self.taken, self.graph, self.base, request.identity):
             yield attrs.evolve(found, address=f"{request.host}/{found.address}")
 
-    def _missing(self, graph: Graph) -> Iterable[tuple[int, str]]:
-        writer = {key: i for i, f in enumerate(graph.footprints) for key in (*f.makes, *f.writes)}
-        for index, footprint in enumerate(graph.footprints):
-            for key, probe in footprint.awaits:
-                if writer.get(key, index) == index and self.base.get(probe) is None:
-                    yield index, key
-            if is_absent(graph.resources[index]):  # also when something else brings it anew
-                yield from ((index, key) for key in footprint.writes if key.startswith("path:"))
-
     def _visit(self, index: int) -> None:
         resource = self.graph.resources[index]
         before = self.provided[index]
@@ -227,36 +131,6 @@ class _Planner:
         if filled is not resource:
             self.unasked.update((p, None) for p in questions([filled]) if p not in self.base)
         return filled
-
-    def _inherited(self, node: int) -> frozenset[int]:
-        """The steps to wait for, and what its predecessors say of what can be known."""
-        sets: set[frozenset[int]] = set()
-        for p in self.predecessors[node]:
-            if self.provided[p]:
-                sets.add(self.barriers.joined(self.provided[p]))
-            if self.uncertain[p] or self._brings_something(p, node):
-                self.uncertain[node] = True
-            if self.broken[p]:
-                self.broken[node] = True
-        if len(sets) == 1:
-            return next(iter(sets))  # shared: chains and fans stay linear in memory
-        return frozenset().union(*sets)
-
-    def _brings(self, index: int) -> int:
-        """What of `NOTHING`, `ONLY_AGAIN` and `ANEW` holds for a resource, planned as it is."""
-        if not self.own[index] or not self.graph.footprints[index].brings:
-            return NOTHING
-        return ONLY_AGAIN if all(self.steps[i].always for i in self.own[index]) else ANEW
-
-    def _brings_something(self, earlier: int, node: int) -> bool:
-        """Whether what is absent now may be there after `earlier`, as far as `node` cares.
-
-        A command that runs each time counts only for those who await something, or no plan that
-        has one would ever be empty.
-        """
-        if self.bringing[earlier] == ONLY_AGAIN:
-            return node in self.awaiting and not is_absent(self.graph.resources[node])
-        return self.bringing[earlier] == ANEW
 
     def _condition_holds(self, index: int, resource: Resource) -> bool | None:
         """Whether the condition is true; None: only the run can tell."""
@@ -437,20 +311,6 @@ class _Planner:
     def footprint(self, resource: Resource) -> Footprint:
         """What `resource` reads and writes, as the graph has it."""
         return self.graph.footprints[self.graph.position[resource.identity]]
-
-    def changes(self, value: Any, resource: Resource) -> frozenset[int]:
-        """The steps that change what a reference of `resource` stands for."""
-        nodes = self.graph.references.nodes(value, resource)
-        return frozenset().union(*map(self._changes_of, nodes))
-
-    def _changes_of(self, node: int) -> frozenset[int]:
-        """The steps that change a node: those of a barrier, its members', are joined once."""
-        if node < len(self.graph.resources):
-            return frozenset(i for i in self.own[node] if not self.steps[i].always)
-        if node not in self._changes:
-            found = frozenset[int]().union(*map(self._changes_of, self.predecessors[node]))
-            self._changes[node] = self.barriers.joined(found)
-        return self._changes[node]
 
     def _problem(self, resource: Resource, error: ImpossibleError) -> None:
         heir = self.request.drops.displaced.get(resource.identity)

@@ -6,8 +6,8 @@ import attrs
 
 from cfgdsl.core.host import Host
 from cfgdsl.core.plan import HostPlan
-from cfgdsl.core.planner import Planned, Request
 from cfgdsl.core.predict import Identity
+from cfgdsl.core.request import Planned, Request
 
 
 @attrs.frozen

@@ -14,9 +14,9 @@ from cfgdsl.core.errors import Diagnostic, raise_all
 from cfgdsl.core.expected import Expected
 from cfgdsl.core.ops import Op, Put
 from cfgdsl.core.plan import Step
-from cfgdsl.core.planner import Planned
 from cfgdsl.core.prepared import Prepared
 from cfgdsl.core.probes import Answer, Unknown
+from cfgdsl.core.request import Planned
 from cfgdsl.core.resource import Resource, contents_in
 from cfgdsl.core.saved_host import host_to_json
 from cfgdsl.core.saved_values import NotSavableError, content_to_json, fields_to_json, seal

@@ -11,11 +11,11 @@ from cfgdsl.core.decide import digest_of
 from cfgdsl.core.expected import Expected
 from cfgdsl.core.ops import Op, Put
 from cfgdsl.core.plan import HostPlan, Step
-from cfgdsl.core.planner import Planned
 from cfgdsl.core.predict import Identity
 from cfgdsl.core.prepared import Prepared
 from cfgdsl.core.probes import Probe, Unknown
 from cfgdsl.core.reading import all_of, entries, get, refusing_what_does_not_fit, typed
+from cfgdsl.core.request import Planned
 from cfgdsl.core.resource import Resource, ResourceType
 from cfgdsl.core.saved import MadeFrom
 from cfgdsl.core.saved_host import host_from_json

@@ -16,7 +16,7 @@ from cfgdsl.core.graph import Graph
 from cfgdsl.core.joined import cycles_across
 from cfgdsl.core.order import knots, topological_order
 from cfgdsl.core.plan import HostPlan, HostSummary
-from cfgdsl.core.planner import Planned
+from cfgdsl.core.request import Planned
 from cfgdsl.engine.evaluate import Evaluated
 
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
-from cfgdsl.core.planner import Planned, Request, plan_host
+from cfgdsl.core.planner import plan_host
 from cfgdsl.core.probes import Answer, Probe
+from cfgdsl.core.request import Planned, Request
 from cfgdsl.targets.session import Session
 
 

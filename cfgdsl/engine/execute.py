@@ -15,9 +15,9 @@ from cfgdsl.core.expected import mask, side_by_side, unlike_wanted
 from cfgdsl.core.ledger import note_of
 from cfgdsl.core.ops import Op, Put
 from cfgdsl.core.plan import Barrier, HostPlan, Step, digest_of_plan
-from cfgdsl.core.planner import Planned
 from cfgdsl.core.predict import Identity
 from cfgdsl.core.probes import Answer, Probe, is_error
+from cfgdsl.core.request import Planned
 from cfgdsl.core.resource import Resource, contents_in
 from cfgdsl.core.secret import redact
 from cfgdsl.engine.contents import stream

@@ -13,11 +13,11 @@ from cfgdsl.core.graph import build
 from cfgdsl.core.host import Host
 from cfgdsl.core.ops import Put, Run
 from cfgdsl.core.plan import HostPlan
-from cfgdsl.core.planner import Planned, Request, questions
 from cfgdsl.core.predict import Identity
 from cfgdsl.core.prepared import Prepared
 from cfgdsl.core.probes import Answer, Probe
 from cfgdsl.core.record import HostRecord, applied_digest
+from cfgdsl.core.request import Planned, Request, questions
 from cfgdsl.core.resource import Resource
 from cfgdsl.core.rollback import WayBack, changes_of, way_back
 from cfgdsl.core.secret import Secret

@@ -456,7 +456,7 @@ class Project:
         first plan is empty; their types must be loaded. Raises `ConfigurationError`, `TargetError`.
         """
         from cfgdsl.core.importing import imported, sought  # noqa: PLC0415 - see above
-        from cfgdsl.core.planner import questions  # noqa: PLC0415 - see above
+        from cfgdsl.core.request import questions  # noqa: PLC0415 - see above
 
         wanted = tuple(sought(identities))
         self._begin(listen)

@@ -9,10 +9,10 @@ from cfgdsl.core.decide import digest_of
 from cfgdsl.core.errors import ConfigurationError, Diagnostic
 from cfgdsl.core.ops import Op, Put
 from cfgdsl.core.plan import Step
-from cfgdsl.core.planner import Planned
 from cfgdsl.core.prepared import Prepared
 from cfgdsl.core.probes import is_known
 from cfgdsl.core.record import applied_digest
+from cfgdsl.core.request import Planned
 from cfgdsl.core.resource import Resource
 from cfgdsl.core.saved import secret_contents
 from cfgdsl.core.saved_host import secrets_of

@@ -14,10 +14,10 @@ from cfgdsl.core.dropped import Drops
 from cfgdsl.core.errors import Diagnostic, ImpossibleError
 from cfgdsl.core.ops import Run as RunOp
 from cfgdsl.core.plan import HostPlan, Step
-from cfgdsl.core.planner import Planned, Request, questions
 from cfgdsl.core.prepared import Prepared
 from cfgdsl.core.probes import Answer, is_error
 from cfgdsl.core.record import HostRecord
+from cfgdsl.core.request import Planned, Request, questions
 from cfgdsl.engine.asking import ask, plan_asking
 from cfgdsl.engine.events import StepDone
 from cfgdsl.engine.values import Values

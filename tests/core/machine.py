@@ -14,8 +14,9 @@ from cfgdsl import HostPlan, ImpossibleError, Probe, Resource, Step, ops, probes
 from cfgdsl.core.content import as_text
 from cfgdsl.core.decide import decide_open, differences, digest_of
 from cfgdsl.core.graph import Graph, build
-from cfgdsl.core.planner import Planned, Request, plan_host, questions
+from cfgdsl.core.planner import plan_host
 from cfgdsl.core.predict import Identity
+from cfgdsl.core.request import Planned, Request, questions
 
 FOLDER = {"kind": "dir", "mode": 0o755, "owner": "root", "group": "root"}
 

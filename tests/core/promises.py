@@ -10,7 +10,7 @@ import attrs
 from hypothesis import HealthCheck, Phase, given, settings
 
 from cfgdsl import HostPlan
-from cfgdsl.core.planner import Planned
+from cfgdsl.core.request import Planned
 from cfgdsl.runner.record import Record
 
 from .histories import Apply, Event, History, histories

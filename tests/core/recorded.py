@@ -18,8 +18,9 @@ from cfgdsl import ConfigurationError, HostPlan, Plan, Probe, Resource, probes
 from cfgdsl.core.content import Content
 from cfgdsl.core.dropped import drops, within_limit
 from cfgdsl.core.graph import build
-from cfgdsl.core.planner import Planned, Request, plan_host, questions
+from cfgdsl.core.planner import plan_host
 from cfgdsl.core.record import applied_digest, read_record
+from cfgdsl.core.request import Planned, Request, questions
 from cfgdsl.engine.execute import wire_step
 from cfgdsl.engine.vault import Vault
 from cfgdsl.runner import journal, keeper, survey

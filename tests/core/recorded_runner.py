@@ -13,8 +13,8 @@ import attrs
 from cfgdsl import ImpossibleError, Resource, ops, probes
 from cfgdsl.core.decide import decide_open, differences
 from cfgdsl.core.ledger import note_of
-from cfgdsl.core.planner import Planned
 from cfgdsl.core.predict import Identity
+from cfgdsl.core.request import Planned
 from cfgdsl.runner import backups, execute, journal, keeper, survey
 from cfgdsl.runner.checks import check
 from cfgdsl.runner.paths import Root

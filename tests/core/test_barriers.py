@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from cfgdsl import ConfigurationError, HostPlan, Resource
 from cfgdsl.core import barriers, edges
 from cfgdsl.core.graph import Graph, build
-from cfgdsl.core.planner import Request, plan_host, questions
+from cfgdsl.core.planner import plan_host
+from cfgdsl.core.request import Request, questions
 
 from . import test_truth
 from .kinds import TinyCommand, TinyDir, TinyFile, TinyPackage, TinyService, TinyUser

@@ -24,9 +24,10 @@ from cfgdsl.core.graph import build
 from cfgdsl.core.ledger import note_of
 from cfgdsl.core.ops import Put
 from cfgdsl.core.origin import Origin
-from cfgdsl.core.planner import Request, plan_host, questions
+from cfgdsl.core.planner import plan_host
 from cfgdsl.core.predict import Identity
 from cfgdsl.core.record import ownership
+from cfgdsl.core.request import Request, questions
 from cfgdsl.core.resource import Resource
 
 from .kinds import (

@@ -12,7 +12,8 @@ import pytest
 from benchmarks.passes.shapes import SHAPES, bare, components_of, converged
 from cfgdsl import Plan
 from cfgdsl.core.graph import build
-from cfgdsl.core.planner import Request, plan_host, questions
+from cfgdsl.core.planner import plan_host
+from cfgdsl.core.request import Request, questions
 
 
 def calls(work: Callable[[], object]) -> int:

@@ -6,8 +6,8 @@ import pytest
 
 from cfgdsl import Change, Diagnostic, Output, Step, command_ok, exists
 from cfgdsl.core.decide import decide_open
-from cfgdsl.core.planner import questions
 from cfgdsl.core.predict import Identity
+from cfgdsl.core.request import questions
 
 from .kinds import TinyCommand, TinyDir, TinyFile, TinyKey, TinyPackage, TinyService, TinyUser
 from .machine import FOLDER, Machine, names

@@ -10,7 +10,7 @@ from cfgdsl.core.decide import digest_of
 from cfgdsl.core.dropped import MOST_DROPS, declaration, drops, within_limit
 from cfgdsl.core.graph import build
 from cfgdsl.core.origin import Origin
-from cfgdsl.core.planner import Planned, Request, plan_host, questions
+from cfgdsl.core.planner import plan_host
 from cfgdsl.core.record import (
     HostRecord,
     Left,
@@ -21,6 +21,7 @@ from cfgdsl.core.record import (
     read_record,
     state,
 )
+from cfgdsl.core.request import Planned, Request, questions
 from cfgdsl.core.rollback import changes_of, way_back
 from tests.core.kinds import TinyDir, TinyFile, TinyService, TinyUser
 from tests.core.machine import FOLDER, Machine, names

@@ -24,10 +24,10 @@ from cfgdsl import (
 )
 from cfgdsl.core.edits import Folded
 from cfgdsl.core.expected import CONTENT, Expected, mask, side_by_side
-from cfgdsl.core.planner import Planned
 from cfgdsl.core.predict import Identity
 from cfgdsl.core.prepared import Prepared
 from cfgdsl.core.probes import Unknown
+from cfgdsl.core.request import Planned
 from cfgdsl.core.resource import registry
 from cfgdsl.core.saved import MadeFrom, contents_of, execution_document, execution_hosts
 from cfgdsl.core.saved_host import host_from_json, host_to_json, secrets_of

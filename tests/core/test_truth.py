@@ -13,11 +13,12 @@ import jsonschema
 import pytest
 
 from cfgdsl import ConfigurationError, HostPlan, Plan, Resource
-from cfgdsl.core import diff, edits, planner, tasks, view
+from cfgdsl.core import diff, edits, tasks, view, walk
 from cfgdsl.core.decide import differences
 from cfgdsl.core.graph import build
-from cfgdsl.core.planner import Planned, Request, plan_host, questions
+from cfgdsl.core.planner import plan_host
 from cfgdsl.core.predict import World
+from cfgdsl.core.request import Planned, Request, questions
 from cfgdsl.core.resource import state_fields
 
 from .kinds import TinyFile, TinyLine, TinyPackage
@@ -165,7 +166,7 @@ def believe_that_packages_bring_nothing(patch: pytest.MonkeyPatch) -> None:
 
 
 def wait_for_no_bringer(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(planner, "with_awaits", lambda graph, _: graph)
+    patch.setattr(walk, "with_awaits", lambda graph, _: graph)
 
 
 def ignore_the_mode(patch: pytest.MonkeyPatch) -> None:

@@ -9,9 +9,10 @@ from cfgdsl import Content, Event, HostPlan, Step, probes
 from cfgdsl.core.exchange import Export
 from cfgdsl.core.graph import build
 from cfgdsl.core.origin import Origin
-from cfgdsl.core.planner import Planned, Request, plan_host, questions
+from cfgdsl.core.planner import plan_host
 from cfgdsl.core.predict import Identity
 from cfgdsl.core.probes import Probe
+from cfgdsl.core.request import Planned, Request, questions
 from cfgdsl.core.resource import Resource
 from cfgdsl.engine.contents import Contents
 from cfgdsl.engine.events import StepDone

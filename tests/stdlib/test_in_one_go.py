@@ -6,7 +6,8 @@ import pytest
 
 from cfgdsl import HostPlan, Probe, Resource, exists, probes
 from cfgdsl.core.graph import build
-from cfgdsl.core.planner import Request, plan_host, questions
+from cfgdsl.core.planner import plan_host
+from cfgdsl.core.request import Request, questions
 from cfgdsl_stdlib import Command, Directory, File, Group, Package, Service, Symlink, User
 from tests.stdlib.walk import folder
 

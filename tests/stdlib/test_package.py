@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from cfgdsl import Change, Task, probes
 from cfgdsl.core.graph import build
-from cfgdsl.core.planner import Request, plan_host
+from cfgdsl.core.planner import plan_host
+from cfgdsl.core.request import Request
 from cfgdsl_stdlib import Package
 from tests.stdlib.walk import after, assert_converges, change_of, decided, impossible, refusal
 
