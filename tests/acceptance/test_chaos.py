@@ -97,9 +97,9 @@ def test_a_watcher_sees_partial_and_missing_files_and_open_private_ones(ring: Ri
     ring.reset(2)
     write_badly = """
         cd /srv/chaos
-        cp d0/f00 whole; head -c 20 whole > d0/f00; sleep 0.3; cat whole > d0/f00
+        cp -p d0/f00 whole; truncate -s 20 d0/f00; sleep 0.3; mv whole d0/f00
         mv d0/f06 aside; sleep 0.3; mv aside d0/f06
-        chmod 0644 d2/private1; sleep 0.3; chmod 0600 d2/private1; rm whole
+        chmod 0644 d2/private1; sleep 0.3; chmod 0600 d2/private1
     """
     with watching(ring.host, 2, 3) as seen:
         ring.host.run(["sh", "-ec", write_badly])

@@ -123,7 +123,11 @@ def test_the_dry_run_of_a_correct_seven_step_play_agrees_with_the_apply(
     options = ssh_config(host)
     planned = json.loads(work.cli("plan", "--json", *options).out)["hosts"][0]["steps"]
     expected = {step["identity"] for step in planned if not step["possible"]}
-    assert len(expected) == 8
+    assert len(expected) == 7
+    # The package starts the service, and so before its configuration; or a policy keeps it from
+    # that, and then the start itself reads the new one.
+    possible = {step["identity"] for step in planned} - expected
+    assert possible == {"service:lab-daemon.service#restart"}
     lines = work.cli("apply", "--yes", "--json", *options).out.splitlines()
     done = [json.loads(line) for line in lines]
     ended = {each["step"]: each["outcome"] for each in done if each.get("outcome")}

@@ -276,10 +276,10 @@ def test_a_generated_password_is_scrubbed_from_what_commands_print(
     host: LabHost, work: Workspace, options: list[str]
 ) -> None:
     """S6, S7, S8."""
-    host.run(["sh", "-c", "rm -rf /root/got /root/key /var/lib/cfgdsl/test"])
+    host.run(["sh", "-c", "rm -rf /root/got /root/key /var/lib/cfgdsl/.unnamed"])
     work.hosts(GENERATED_COMMANDS, reach(host, user="root"))
     done = work.cli("apply", "--yes", *options, *ssh_config(host))
-    folder = host.path("/var/lib/cfgdsl/test/generated")
+    folder = host.path("/var/lib/cfgdsl/.unnamed/generated")
     (kept,) = folder.iterdir()
     secret = kept.read_text()
     assert done.code == 1, done
