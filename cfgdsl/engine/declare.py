@@ -80,6 +80,19 @@ class Declarations:
     problems: list[Diagnostic] = attrs.field(factory=list)
     moved: dict[str, str] = attrs.field(factory=dict)
 
+    def hosts(self) -> tuple[Host[Any], ...]:
+        """Every host once. Raises `ConfigurationError` for two different ones of one name."""
+        found: dict[str, Host[Any]] = {}
+        problems = []
+        for configured in self.configured:
+            for host in configured.hosts.values():
+                known = found.setdefault(host.name, host)
+                if known is not host:
+                    problems.append(two_hosts_of_one_name(known, host))
+        if problems:
+            raise ConfigurationError(*dict.fromkeys(problems))
+        return tuple(found.values())
+
 
 loading: ContextVar[Declarations | None] = ContextVar("cfgdsl_loading", default=None)
 """The load that goes on now; None: decorators register nothing."""

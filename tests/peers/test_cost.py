@@ -11,6 +11,7 @@ from typing import Any
 import cfgdsl
 from cfgdsl.core import graph, planner
 from cfgdsl.core.predict import Identity
+from cfgdsl.core.request import Request, questions
 from cfgdsl_stdlib import File
 from tests.badinput.workspace import Workspace
 
@@ -39,9 +40,9 @@ def plan_of(size: int) -> None:
         declared.append(File(f"/f{number}", content="x", after=declared[-3:]))
     built = graph.build(declared, {})
     folder = {"kind": "dir", "mode": 0o755, "owner": "root", "group": "root"}
-    asked = planner.questions(built.resources)
+    asked = questions(built.resources)
     answers: dict[Any, Any] = {p: folder if getattr(p, "path", "") == "/" else None for p in asked}
-    request = planner.Request(
+    request = Request(
         host="web1",
         graph=built,
         components={},
