@@ -55,8 +55,8 @@ class PathOverlay:
         """What is in a folder, as a command says, and since when."""
         self._undecided = False
         """Whether only the run can tell how some path will be."""
-        self._links = False
-        """Whether some link is new here: what is below it lies elsewhere then."""
+        self._links: dict[str, str] = {}
+        """By key, where links that are new here lead to: what is below one lies there."""
         self._now = 0
 
     def set(self, path: str, stat: Answer | Unknown, content: Content | Unknown | None) -> None:
@@ -79,14 +79,19 @@ class PathOverlay:
     def _note(self, path: str, node: Node) -> None:
         self._nodes[path] = node
         self._undecided |= isinstance(node.stat, Unknown)
-        self._links |= is_link(node.stat)
+        if is_link(node.stat):
+            self._links[f"path:{path}"] = _end(path, node.stat)
+        elif self._links:
+            self._links.pop(f"path:{path}", None)
         folder, name = posixpath.split(path)
         if name:
             self._inside.setdefault(folder, {})[name] = None
 
     def node(self, path: str) -> Node | None:
         """What the overlay says of `path`; None: nothing, the host's own answer holds."""
-        path = self._at(path)
+        return self._node(self._at(path))
+
+    def _node(self, path: str) -> Node | None:
         node = self._nodes.get(path)
         if not self._removed:
             return node
@@ -98,21 +103,18 @@ class PathOverlay:
     def _at(self, path: str) -> str:
         """Where `path` is, after the links that are new in the folders above it."""
         for _ in range(_MAX_LINKS if self._links else 0):
-            for key in reversed(parents(path)):
-                folder = key.removeprefix("path:")
-                node = self._nodes.get(folder)
-                if node is not None and is_link(node.stat):
-                    break
-            else:
+            above = parents(path)
+            if self._links.keys().isdisjoint(above):
                 break
-            path = posixpath.join(_end(folder, node.stat), path[len(folder) + 1 :])
+            link = next(key for key in reversed(above) if key in self._links)
+            path = posixpath.join(self._links[link], path[len(link) - len("path:") + 1 :])
         return path
 
     def end_of(self, path: str) -> str:
         """Where the links at `path` lead to, as far as they are known."""
         path = self._at(path)
         for _ in range(_MAX_LINKS):
-            node = self.node(path)
+            node = self._node(path)
             found = self._own.get(path) if node is None else node.stat
             if not is_link(found):
                 break
@@ -123,10 +125,10 @@ class PathOverlay:
         """The answer to `Stat(path, follow)`."""
         path = self._at(path)
         end = self.end_of(path) if follow else path
-        node = self.node(end)
+        node = self._node(end)
         if node is not None:
             return node.stat
-        if follow and path in self._followed and (end == path or self.node(path) is None):
+        if follow and path in self._followed and (end == path or self._node(path) is None):
             found: Answer | Unknown = self._followed[path]
         else:
             found = self._own[end] if end in self._own else self._unasked(end)

@@ -206,7 +206,6 @@ class _Planner(Walk):
         change = view.change
         closed = view.known and certain and not self._awaits(resource)
         probes = tuple(view.answers) if closed else tuple(dict.fromkeys(resource.probes()))
-        always = bool(resource.__dict__.get("always", False))
         ops, want, before = None, None, None
         if closed:
             decision = decide(change, self.world, probes)
@@ -235,7 +234,7 @@ class _Planner(Walk):
             want=want,
             after=tuple(sorted(waits)),
             possible=not (certain and view.is_promised),
-            always=always,
+            always=_is_always(resource),
         )
 
     def _note_secrets(self, resource: Resource) -> None:
@@ -333,9 +332,16 @@ def _reason(resource: Resource, view: View) -> str:
         return "hangs on what an earlier step brings"
     if not view.is_promised and sealed_in(resource):
         return "hangs on a secret that is not available now"
-    always = bool(getattr(resource, "always", False))
     own = change.desired.reason(change)
-    return own or reason_for(change.action, change.fields, change.desired.kind, always=always)
+    if own:
+        return own
+    always = _is_always(resource)
+    return reason_for(change.action, change.fields, change.desired.kind, always=always)
+
+
+def _is_always(resource: Resource) -> bool:
+    """Whether it changes something each time; most types have no such field."""
+    return bool(resource.__dict__.get("always", False))
 
 
 def _subjects(probe: Probe) -> tuple[str, ...]:
