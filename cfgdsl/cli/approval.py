@@ -1,6 +1,8 @@
 """Asks whether a plan is to be executed, and executes what was approved."""
 
 from collections.abc import Callable
+from functools import partial
+from typing import Self
 
 import attrs
 import typer
@@ -36,6 +38,11 @@ class Work:
 
     execute: Callable[[Plan, Listener], Run]
     stop: Callable[[], None]
+
+    @classmethod
+    def on(cls, project: Project, rollout: Rollout) -> Self:
+        """That of a plan which `project` made."""
+        return cls(lambda p, listen: rollout.of(partial(project.apply, p), listen), project.stop)
 
 
 @attrs.frozen

@@ -6,7 +6,8 @@ The plan's counterpart of the barriers in `cfgdsl.core.edges`: a fan of n x m st
 from collections.abc import Iterable, Mapping, Sequence
 
 from cfgdsl.core.edges import FEW
-from cfgdsl.core.step import Barrier, Step
+from cfgdsl.core.host_plan import Barrier
+from cfgdsl.core.step import Step
 
 MANY = 20
 """How many causes a step names; more would be a list that nobody reads."""

@@ -8,9 +8,10 @@ from cfgdsl.core import ops, probes
 from cfgdsl.core.content import Content
 from cfgdsl.core.diff import FieldChange
 from cfgdsl.core.errors import Diagnostic
+from cfgdsl.core.host_plan import Barrier, HostPlan, Skip
 from cfgdsl.core.origin import Origin
 from cfgdsl.core.reading import all_of, entries, get, refusing_what_does_not_fit, typed
-from cfgdsl.core.step import Barrier, HostPlan, Part, Skip, Step
+from cfgdsl.core.step import Part, Step
 
 FORMAT = 1
 """The version of the plan's JSON form."""

@@ -10,12 +10,12 @@ import attrs
 from cfgdsl.core.barriers import Barriers, members_of
 from cfgdsl.core.errors import ImpossibleError
 from cfgdsl.core.graph import Graph
+from cfgdsl.core.host_plan import Barrier
 from cfgdsl.core.inputs import host_of, may_wait, outputs_in, sources_of, substituted
 from cfgdsl.core.ops import Op
 from cfgdsl.core.predict import World
 from cfgdsl.core.probes import Answers, is_error, is_known
 from cfgdsl.core.resource import Resource, is_absent
-from cfgdsl.core.step import Barrier
 
 
 @attrs.frozen

@@ -18,7 +18,8 @@ from cfgdsl.core.inputs import outputs_in
 from cfgdsl.core.merge import merge_equal, needed_but_absent, writers_of
 from cfgdsl.core.order import cycles_in, knots, reached_from, topological_order
 from cfgdsl.core.output import Output
-from cfgdsl.core.resource import Resource, is_absent, references
+from cfgdsl.core.references import references
+from cfgdsl.core.resource import Resource, is_absent
 from cfgdsl.core.slots import REFERENCES
 
 

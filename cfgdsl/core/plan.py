@@ -8,7 +8,8 @@ from functools import cached_property
 import attrs
 
 from cfgdsl.core.codec import FORMAT, read_plan
-from cfgdsl.core.step import Barrier, HostPlan, Part, Skip, Step, diagnostic_to_json, reason_for
+from cfgdsl.core.host_plan import Barrier, HostPlan, Skip, diagnostic_to_json
+from cfgdsl.core.step import Part, Step, reason_for
 from cfgdsl.core.summary import HostSummary, summary_of
 from cfgdsl.runner.wire import canonical
 

@@ -2,17 +2,7 @@
 
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from typing import (
-    TYPE_CHECKING,
-    Annotated,
-    Any,
-    ClassVar,
-    Literal,
-    Self,
-    TypeVar,
-    cast,
-    dataclass_transform,
-)
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar, cast, dataclass_transform
 
 import attrs
 
@@ -28,9 +18,10 @@ from cfgdsl.core.ops import Op
 from cfgdsl.core.origin import Origin, capture_origin
 from cfgdsl.core.output import Output
 from cfgdsl.core.probes import Answers, Probe
+from cfgdsl.core.references import References
 from cfgdsl.core.refresh import Task
 from cfgdsl.core.slots import Slot, Slots, asked_once, declared_slots
-from cfgdsl.core.values import As, Count, Seconds, must_be
+from cfgdsl.core.values import Count, Seconds
 
 R = TypeVar("R", bound="type[Resource]")
 T = TypeVar("T", bound="Resource")
@@ -121,34 +112,6 @@ def _built(
     except ValueError as error:
         raise cls.fields_.bad_declaration(origin, str(error)) from None
     return instance
-
-
-def references(value: Any) -> tuple[Any, ...]:
-    """A reference, or a list of them (nested as it may be), as a tuple.
-
-    Raises `ValueError` for what can be none.
-
-    >>> references("package:nginx")
-    ('package:nginx',)
-    """
-    if value is None:
-        return ()
-    if isinstance(value, list | tuple):
-        return tuple(found for item in value for found in references(item))
-    if isinstance(value, set | frozenset):
-        return tuple(sorted(references(list(value)), key=_reference_order))
-    if isinstance(value, str | Output) or isinstance(getattr(value, "identity", None), str):
-        return (value,)
-    raise must_be("a resource, a component, an identity, or a list of these", value)
-
-
-def _reference_order(value: Any) -> str:
-    source = value.source if isinstance(value, Output) else value
-    return source if isinstance(source, str) else str(source.identity)
-
-
-References = Annotated[tuple[Any, ...], As(references, "reference, or a list of them")]
-"""What `after=` and its like take: resources, components or identities; one, or a list."""
 
 
 class Resource(metaclass=ResourceType):

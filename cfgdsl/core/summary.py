@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import attrs
 
 from cfgdsl.core.errors import Diagnostic
-from cfgdsl.core.step import HostPlan
+from cfgdsl.core.host_plan import HostPlan
 
 
 @attrs.frozen(kw_only=True)

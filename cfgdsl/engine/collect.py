@@ -11,7 +11,8 @@ from cfgdsl.core.context import active
 from cfgdsl.core.facts import Facts
 from cfgdsl.core.host import Host
 from cfgdsl.core.inputs import HOST
-from cfgdsl.core.resource import Resource, references
+from cfgdsl.core.references import references
+from cfgdsl.core.resource import Resource
 
 
 @attrs.frozen

@@ -5,21 +5,20 @@ wrong is a `TargetError` that names the host.
 """
 
 import contextlib
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from cfgdsl.core.errors import ConnectionLost, Diagnostic, NoPythonError, TargetError
+from cfgdsl.core.errors import ConnectionLost, Diagnostic, TargetError
 from cfgdsl.core.host import Host
 from cfgdsl.core.record import HostRecord
-from cfgdsl.runner import loader, wire
+from cfgdsl.runner import wire
 from cfgdsl.targets import inbound
 from cfgdsl.targets.channel import Connector
 from cfgdsl.targets.connect import connector_for
 from cfgdsl.targets.dialogue import Dialogue
+from cfgdsl.targets.loading import command_of, load
 from cfgdsl.targets.options import Options
 from cfgdsl.targets.traffic import Traffic
 
@@ -78,9 +77,9 @@ class Session:
         traffic = Traffic()
         dialogue: Dialogue | None = None
         try:
-            dialogue = Dialogue.start(connector.open, host, _command(host), options)
+            dialogue = Dialogue.start(connector.open, host, command_of(host), options)
             traffic.to_host("start", 0)
-            _load(dialogue, traffic)
+            load(dialogue, traffic)
             return cls(dialogue, traffic, connector.notices, owned)
         except BaseException:
             if dialogue is not None:
@@ -327,37 +326,3 @@ class Session:
         except inbound.NonsenseError as error:
             sample = wire.canonical(message)[:400].encode()
             raise self._nonsense(str(error), sample) from None
-
-
-def _command(host: Host[Any]) -> Callable[[str], list[str]]:
-    root = "/" if host.root is None else str(Path(host.root).absolute())
-    python = host.python
-    if host.root is not None and host.become is None:
-        python = python or sys.executable or None  # it is good enough, and no search is faster
-    return lambda marker: loader.command(marker, python=python, root=root)
-
-
-def _load(dialogue: Dialogue, traffic: Traffic) -> None:
-    """The loader's part: see `cfgdsl.runner.loader` for what it says when."""
-    said = dialogue.line()
-    traffic.from_host("loader", len(said))
-    if said == "send":
-        bundle = loader.framed_bundle()
-        dialogue.channel.write(bundle)
-        traffic.to_host("runner", len(bundle))
-        said = dialogue.next_line()
-        traffic.from_host("loader", len(said))
-    if said == "run":
-        return
-    word, _, why = said.partition(" ")
-    host = dialogue.host.name
-    if word != "error":
-        raise inbound.nonsense(host, "not a word of the loader", said.encode())
-    raise NoPythonError(
-        Diagnostic(
-            summary=f"no Python to run on: {why}",
-            detail="cfgdsl needs Python 3.8 or newer there, with its whole standard library.",
-            hint=f"Name one, Host({host!r}, python=...), or install it: Host(bootstrap=[...]).",
-            address=host,
-        )
-    )

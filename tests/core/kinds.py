@@ -27,7 +27,7 @@ from cfgdsl import (
     probes,
     resource,
 )
-from cfgdsl.core.resource import References
+from cfgdsl.core.references import References
 
 
 def _parent(path: str) -> str:

@@ -1,28 +1,20 @@
 """Tiny types that live on a host with a record: what is watched, and what can be taken away."""
 
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 from cfgdsl import (
     Answers,
     Change,
-    Field,
-    Footprint,
     ImpossibleError,
-    Name,
     Op,
     Probe,
-    Resource,
     Task,
-    field,
-    key,
-    keys,
     ops,
     probes,
     resource,
 )
-from cfgdsl.core.resource import References
 
-from .kinds import TinyDir, unit_state
+from .kinds import TinyDir, TinyService, unit_state
 
 BEGAN = "Began"
 
@@ -45,36 +37,17 @@ class TinyFolder(TinyDir):
 
 
 @resource("tiny-daemon")
-class TinyDaemon(Resource):
+class TinyDaemon(TinyService):
     """A service of which can be asked when it was started, as the real one."""
 
     dropping: ClassVar = "forget"
     stale: ClassVar[bool] = False
-    name: Field[Name] = key(kw_only=False)
-    running: Field[bool | None] = field(default=None, kw_only=True)
-    restart_on: Field[References, Any] = field(default=(), how=True, kw_only=True)
-
-    def footprint(self) -> Footprint:
-        unit = keys.unit(self.name)
-        return Footprint(
-            writes=[unit],
-            reads_under=[f"path:/units/{self.name}.d"],
-            awaits=((unit, unit_state(self.name)),),
-        )
-
-    def probes(self) -> tuple[Probe, ...]:
-        return (unit_state(self.name),)
 
     def observe(self, answers: Answers) -> Self | None:
         row = answers[unit_state(self.name)]
         if row is None:
             raise ImpossibleError(f"there is no unit {self.name}")
         return self.observed(running=row[0] == "active", stale=row[1] == "stale")
-
-    def ops(self, change: Change[Self]) -> tuple[Op, ...]:
-        verb, state = ("start", "active") if self.running else ("stop", "inactive")
-        effects = ((unit_state(self.name), [state, "fresh"]),)
-        return (ops.Run(("svc", verb), (self.name,), effects=effects),)
 
     def tasks(self, change: Change[Self]) -> tuple[Task, ...]:
         found = change.before

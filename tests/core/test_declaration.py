@@ -19,7 +19,7 @@ from cfgdsl import (
     resource,
 )
 from cfgdsl.core.context import active
-from cfgdsl.core.resource import references
+from cfgdsl.core.references import references
 
 from .kinds import TinyCommand, TinyFile, TinyPackage, TinyService, TinyUser
 

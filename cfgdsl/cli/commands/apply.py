@@ -13,10 +13,8 @@ from cfgdsl.cli.opening import Connections, opened, opened_plan
 from cfgdsl.cli.terminal import Terminal, words
 from cfgdsl.cli.text import listed
 from cfgdsl.core.plan import Plan
-from cfgdsl.engine.events import Listener
 from cfgdsl.engine.planfile import is_plan_file
 from cfgdsl.engine.project import Project
-from cfgdsl.engine.run import Run
 
 
 @guarded
@@ -55,11 +53,7 @@ def apply_command(
             work = Work(lambda _, listen: rollout.of(saved.apply, listen), saved.stop)
             return Approval(work, terminal, screen, yes=yes).of(saved.plan)
     with opened(file, terminal, connections) as project:
-
-        def execute(plan: Plan, listen: Listener) -> Run:
-            return rollout.of(partial(project.apply, plan), listen)
-
-        approval = Approval(Work(execute, project.stop), terminal, screen, yes=yes)
+        approval = Approval(Work.on(project, rollout), terminal, screen, yes=yes)
         return _Apply(project, approval, limit, o.split_tags(tags), allow_drops).run()
 
 

@@ -1,7 +1,5 @@
 """`cfgdsl destroy`."""
 
-from functools import partial
-
 from cfgdsl.cli import options as o
 from cfgdsl.cli.approval import Approval, Rollout, Work, planned, prepared
 from cfgdsl.cli.guard import guarded
@@ -35,7 +33,4 @@ def destroy_command(
     rollout = Rollout(first, max_failures)
     with opened(file, terminal, connections) as project:
         plan = planned(project.plan_destroy, project, terminal, screen, limit)
-        work = Work(
-            lambda chosen, listen: rollout.of(partial(project.apply, chosen), listen), project.stop
-        )
-        return Approval(work, terminal, screen, yes=yes).of(plan)
+        return Approval(Work.on(project, rollout), terminal, screen, yes=yes).of(plan)

@@ -36,7 +36,4 @@ def rollback_command(
     rollout = Rollout(first, max_failures)
     with opened(file, terminal, connections) as project:
         plan = planned(partial(project.plan_rollback, run), project, terminal, screen, limit)
-        work = Work(
-            lambda chosen, listen: rollout.of(partial(project.apply, chosen), listen), project.stop
-        )
-        return Approval(work, terminal, screen, yes=yes).of(plan)
+        return Approval(Work.on(project, rollout), terminal, screen, yes=yes).of(plan)
